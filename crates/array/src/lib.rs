@@ -1,0 +1,1 @@
+//! The array: several providers kept as one redundant whole.

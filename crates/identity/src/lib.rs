@@ -1,0 +1,1 @@
+//! Identity: users, access keys and the principals they speak for.

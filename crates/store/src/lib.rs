@@ -1,0 +1,1 @@
+//! The store: every verb of the product, over catalog and array.
