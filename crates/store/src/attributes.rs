@@ -1,0 +1,48 @@
+//! Attributes: what a client says of an object, kept by namespace so that protocols do not disturb
+//! each other's metadata on one object.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Key to value of one namespace.
+pub type Namespace = BTreeMap<String, String>;
+
+/// The namespaces of one version.
+///
+/// By convention: `http` keeps representation headers by lower-case name (`cache-control`,
+/// `content-disposition`, `content-encoding`, `content-language`, `expires`), `user` keeps user
+/// metadata as S3 and Swift share it, `checksum` keeps base64 checksums by lower-case algorithm
+/// (`crc32`, `crc32c`, `crc64nvme`, `sha1`, `sha256`) and their `type`; a front end may add its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Attributes(BTreeMap<String, Namespace>);
+
+impl Attributes {
+    /// One value.
+    pub fn get(&self, namespace: &str, key: &str) -> Option<&str> {
+        self.0.get(namespace)?.get(key).map(String::as_str)
+    }
+
+    /// All of one namespace, empty when absent.
+    pub fn namespace(&self, namespace: &str) -> impl Iterator<Item = (&str, &str)> {
+        let entries = self.0.get(namespace).into_iter().flatten();
+        entries.map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// Sets one value.
+    pub fn set(&mut self, namespace: &str, key: impl Into<String>, value: impl Into<String>) {
+        self.0.entry(namespace.to_owned()).or_default().insert(key.into(), value.into());
+    }
+
+    /// Removes a namespace.
+    pub fn clear(&mut self, namespace: &str) {
+        self.0.remove(namespace);
+    }
+
+    /// Bytes of all keys and values, for limits.
+    pub fn size_bytes(&self) -> usize {
+        let pairs = self.0.values().flatten();
+        pairs.map(|(key, value)| key.len() + value.len()).sum()
+    }
+}

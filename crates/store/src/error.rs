@@ -1,0 +1,161 @@
+//! The store's error: one kind a caller can act on, one status that retry reads.
+//!
+//! Front ends translate [`ErrorKind`] to their protocol with one total `match`; anything finer they
+//! need (which condition failed, which limit was passed) is in [`Reason`].
+
+use std::fmt;
+
+/// Result of the store's verbs.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What kind of trouble it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The thing named does not exist, or the principal may not know that it does.
+    NotFound,
+    /// A thing of that name exists.
+    AlreadyExists,
+    /// The state forbids it: not empty, condition failed, upload gone.
+    Conflict,
+    /// The principal may not.
+    Denied,
+    /// The request is wrong in itself.
+    Invalid,
+    /// Too fast; try again later.
+    RateLimited,
+    /// A part of the system cannot be reached now.
+    Unavailable,
+    /// Stored bytes are damaged beyond the array's redundancy.
+    Corrupt,
+    /// Not built.
+    Unsupported,
+    /// A defect of Dolium.
+    Unexpected,
+}
+
+/// Whether trying again can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// The same request fails again.
+    Permanent,
+    /// The same request may succeed later.
+    Temporary,
+    /// The same request may succeed after a pause.
+    RateLimited,
+}
+
+/// The exact cause, where front ends answer differently for one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// No such container.
+    NoSuchContainer,
+    /// No such object, or its newest version is a delete marker.
+    NoSuchObject,
+    /// The newest version (or the one named) is a delete marker.
+    DeleteMarker,
+    /// No such version.
+    NoSuchVersion,
+    /// No such multipart upload.
+    NoSuchUpload,
+    /// A part named at completion is missing or its ETag differs.
+    InvalidPart,
+    /// Parts were named out of order.
+    InvalidPartOrder,
+    /// A part other than the last is below the minimum.
+    PartTooSmall,
+    /// The container exists and is the caller's own.
+    ContainerYours,
+    /// The container exists and is another's.
+    ContainerTaken,
+    /// The container still holds objects, versions or uploads.
+    ContainerNotEmpty,
+    /// A condition (If-Match and its kin) does not hold.
+    ConditionFailed,
+    /// A read condition says that the caller's copy is current.
+    NotModified,
+    /// The quota of the account or container would be passed.
+    QuotaExceeded,
+    /// The body was longer or shorter than announced.
+    LengthMismatch,
+    /// The body is larger than allowed.
+    TooLarge,
+    /// A digest given by the client does not match the body.
+    DigestMismatch,
+    /// The client's body stream failed.
+    BodyFailed,
+    /// The name breaks the rules of names.
+    BadName,
+    /// The range lies outside the object.
+    BadRange,
+    /// A limit on metadata was passed.
+    MetadataTooLarge,
+}
+
+/// What went wrong, where, and why.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    status: Status,
+    reason: Option<Reason>,
+    context: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of a kind, permanent, with a sentence for a person.
+    pub fn new(kind: ErrorKind, context: impl Into<String>) -> Self {
+        let status = match kind {
+            ErrorKind::Unavailable => Status::Temporary,
+            ErrorKind::RateLimited => Status::RateLimited,
+            _ => Status::Permanent,
+        };
+        Self { kind, status, reason: None, context: context.into(), source: None }
+    }
+
+    /// An error with its exact cause.
+    pub fn because(kind: ErrorKind, reason: Reason, context: impl Into<String>) -> Self {
+        Self { reason: Some(reason), ..Self::new(kind, context) }
+    }
+
+    /// Adds the error that caused this one.
+    #[must_use]
+    pub fn with_source(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Whether trying again can help.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// The exact cause, where one is known.
+    pub fn reason(&self) -> Option<Reason> {
+        self.reason
+    }
+
+    /// The sentence for a person, without the sources.
+    pub fn context(&self) -> &str {
+        &self.context
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.context)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
