@@ -95,15 +95,20 @@ impl<'a> Reader<'a> {
 
     /// The next `len` bytes.
     pub fn raw(&mut self, len: usize) -> Result<&'a [u8]> {
-        let (head, rest) = self.rest.split_at_checked(len).ok_or_else(|| self.fail("ends early"))?;
+        let (head, rest) = self
+            .rest
+            .split_at_checked(len)
+            .ok_or_else(|| self.fail("ends early"))?;
         self.rest = rest;
         Ok(head)
     }
 
     /// The next `N` bytes as an array.
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
-        let (head, rest) =
-            self.rest.split_first_chunk::<N>().ok_or_else(|| self.fail("ends early"))?;
+        let (head, rest) = self
+            .rest
+            .split_first_chunk::<N>()
+            .ok_or_else(|| self.fail("ends early"))?;
         self.rest = rest;
         Ok(*head)
     }
@@ -152,7 +157,11 @@ impl<'a> Reader<'a> {
     /// A varint that must be at most `max`.
     pub fn varint_max(&mut self, max: u64, why: &'static str) -> Result<u64> {
         let value = self.varint()?;
-        if value > max { Err(self.fail(why)) } else { Ok(value) }
+        if value > max {
+            Err(self.fail(why))
+        } else {
+            Ok(value)
+        }
     }
 
     /// Length-prefixed bytes.
@@ -168,7 +177,11 @@ impl<'a> Reader<'a> {
 
     /// Asserts that everything was read.
     pub fn end(&self) -> Result<()> {
-        if self.rest.is_empty() { Ok(()) } else { Err(self.fail("bytes after the end")) }
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(self.fail("bytes after the end"))
+        }
     }
 }
 
@@ -204,6 +217,10 @@ mod tests {
 
     #[test]
     fn a_length_past_the_end_is_refused_before_allocating() {
-        assert!(Reader::new("test", &[0xff, 0xff, 0xff, 0xff, 0x0f, 1]).bytes().is_err());
+        assert!(
+            Reader::new("test", &[0xff, 0xff, 0xff, 0xff, 0x0f, 1])
+                .bytes()
+                .is_err()
+        );
     }
 }

@@ -48,7 +48,10 @@ impl BlockId {
 
 /// The content without its trailing NUL bytes: what is hashed and what is stored.
 pub(crate) fn trim_zeros(content: &[u8]) -> &[u8] {
-    let end = content.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
+    let end = content
+        .iter()
+        .rposition(|&b| b != 0)
+        .map_or(0, |last| last + 1);
     &content[..end]
 }
 
@@ -83,7 +86,11 @@ macro_rules! hex_id {
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!(stringify!($name), "({})"), hex::encode(&self.0[..6]))
+                write!(
+                    f,
+                    concat!(stringify!($name), "({})"),
+                    hex::encode(&self.0[..6])
+                )
             }
         }
 
@@ -102,7 +109,9 @@ macro_rules! hex_id {
             type Error = Error;
 
             fn try_from(bytes: &[u8]) -> Result<Self, Error> {
-                let bytes = bytes.try_into().map_err(|_| Error::malformed($what, "wrong length"))?;
+                let bytes = bytes
+                    .try_into()
+                    .map_err(|_| Error::malformed($what, "wrong length"))?;
                 Ok(Self(bytes))
             }
         }

@@ -17,12 +17,12 @@ mod pack;
 mod seal;
 mod tree;
 
-pub use chunk::{Chunk, Chunker, Chunking};
+pub use chunk::{Chunker, Chunking};
 pub use error::{Error, Result};
 pub use id::{BlockId, MAX_BLOCK_LEN, PackId};
 pub use key::{MasterKey, RecoveryKeyError, Subkey};
 pub use list::{BlockList, Extent};
 pub use merkle::MerkleRoot;
 pub use pack::{PackBuilder, PackEntry, PackIndex, SealedPack};
-pub use seal::{Codec, SealedBlock, open, seal};
-pub use tree::{INLINE_MAX, Node, TreeBuilder};
+pub use seal::{Codec, SealedBlock, open, open_record, seal, seal_record};
+pub use tree::{Child, INLINE_MAX, NewNode, Node, TreeBuilder};

@@ -32,7 +32,10 @@ impl Attributes {
 
     /// Sets one value.
     pub fn set(&mut self, namespace: &str, key: impl Into<String>, value: impl Into<String>) {
-        self.0.entry(namespace.to_owned()).or_default().insert(key.into(), value.into());
+        self.0
+            .entry(namespace.to_owned())
+            .or_default()
+            .insert(key.into(), value.into());
     }
 
     /// Removes a namespace.

@@ -72,7 +72,10 @@ impl Digester {
     /// Takes the next bytes of the body.
     pub fn update(&mut self, bytes: &[u8]) {
         self.len += bytes.len() as u64;
-        for crc in [&mut self.crc32, &mut self.crc32c, &mut self.crc64nvme].into_iter().flatten() {
+        for crc in [&mut self.crc32, &mut self.crc32c, &mut self.crc64nvme]
+            .into_iter()
+            .flatten()
+        {
             crc.update(bytes);
         }
         if let Some(md5) = &mut self.md5 {
@@ -121,8 +124,14 @@ mod tests {
         let digests = digester.finish();
         assert_eq!(digests.crc32, Some(0xcbf4_3926u32.to_be_bytes()));
         assert_eq!(digests.crc32c, Some(0xe306_9283u32.to_be_bytes()));
-        assert_eq!(digests.crc64nvme, Some(0xae8b_1486_0a79_9888u64.to_be_bytes()));
-        assert_eq!(digests.md5.map(hex::encode).unwrap(), "25f9e794323b453885f5181f1b624d0b");
+        assert_eq!(
+            digests.crc64nvme,
+            Some(0xae8b_1486_0a79_9888u64.to_be_bytes())
+        );
+        assert_eq!(
+            digests.md5.map(hex::encode).unwrap(),
+            "25f9e794323b453885f5181f1b624d0b"
+        );
         assert_eq!(digests.len, 9);
     }
 }

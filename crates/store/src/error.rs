@@ -109,12 +109,21 @@ impl Error {
             ErrorKind::RateLimited => Status::RateLimited,
             _ => Status::Permanent,
         };
-        Self { kind, status, reason: None, context: context.into(), source: None }
+        Self {
+            kind,
+            status,
+            reason: None,
+            context: context.into(),
+            source: None,
+        }
     }
 
     /// An error with its exact cause.
     pub fn because(kind: ErrorKind, reason: Reason, context: impl Into<String>) -> Self {
-        Self { reason: Some(reason), ..Self::new(kind, context) }
+        Self {
+            reason: Some(reason),
+            ..Self::new(kind, context)
+        }
     }
 
     /// Adds the error that caused this one.
