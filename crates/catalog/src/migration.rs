@@ -102,3 +102,24 @@ fn translate(dialect: Dialect, sql: &str) -> String {
             sql.replace(word, column_type(dialect, word))
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{MIGRATIONS, migrate, set_version};
+    use crate::ErrorKind;
+    use crate::engine::Sql;
+    use crate::engine::sqlite::SqliteConnection;
+
+    #[test]
+    fn migrating_twice_does_nothing_and_a_newer_schema_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut sql = SqliteConnection::open_writer(&dir.path().join("catalog")).unwrap();
+        migrate(&mut sql).unwrap();
+        migrate(&mut sql).unwrap();
+        set_version(&mut sql, MIGRATIONS.len() + 1).unwrap();
+        let error = migrate(&mut sql).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains("newer build"), "{error}");
+        sql.command("BEGIN; ROLLBACK").unwrap();
+    }
+}

@@ -7,6 +7,8 @@
 //! Promises: cost grows with what is returned, not with what is stored.
 
 mod live;
+#[cfg(test)]
+mod plan_tests;
 mod versions;
 
 pub use live::{ListItem, ListQuery};

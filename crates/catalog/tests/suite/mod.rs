@@ -4,18 +4,20 @@ mod fixture;
 mod journal;
 mod listing;
 mod names;
+mod recovery;
 mod references;
 mod versions;
 mod writer;
 
 use dolium_catalog::Catalog;
 
-/// Runs the whole suite on an empty catalog.
-pub(crate) async fn run(catalog: &Catalog) {
+/// Runs the whole suite on two empty catalogs; the second is recovered from the first.
+pub(crate) async fn run(catalog: &Catalog, other: &Catalog) {
     names::run(catalog).await;
     versions::run(catalog).await;
     listing::run(catalog).await;
     references::run(catalog).await;
     journal::run(catalog).await;
     writer::run(catalog).await;
+    recovery::run(catalog, other).await;
 }

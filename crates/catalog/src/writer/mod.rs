@@ -291,24 +291,20 @@ impl Writer {
             self.command("SAVEPOINT op")?;
         }
         let mut done = job.run(WriteTx::new(self.engine.sql(), next_seq));
-        match self.engine.sql().take_fault() {
-            None => {}
-            Some(Fault::Statement) => {
-                if done.take().is_some() {
-                    let context = "the operation went on after a statement had failed";
-                    job.fail(Error::new(ErrorKind::Unexpected, "write", context));
-                }
-            }
-            Some(Fault::Transaction) => {
-                return Err(Lost::Retry(Error::unavailable(
-                    "write",
-                    "the transaction was lost",
-                )));
-            }
-            Some(Fault::Fatal) => {
-                let error = Error::unavailable("write", "reading or writing the database failed");
-                return Err(Lost::Fatal(error));
-            }
+        let fault = self.engine.sql().take_fault();
+        if fault == Some(Fault::Transaction) {
+            return Err(Lost::Retry(Error::unavailable(
+                "write",
+                "the transaction was lost",
+            )));
+        }
+        if fault == Some(Fault::Fatal) {
+            let error = Error::unavailable("write", "reading or writing the database failed");
+            return Err(Lost::Fatal(error));
+        }
+        if fault.is_some() && done.take().is_some() {
+            let context = "the operation went on after a statement had failed";
+            job.fail(Error::new(ErrorKind::Unexpected, "write", context));
         }
         if !alone {
             if done.is_none() {
@@ -370,3 +366,6 @@ where
         .unwrap_or_else(|_| Err(Error::unavailable("open", "the writer's thread died")))?;
     Ok(handle)
 }
+
+#[cfg(test)]
+mod tests;
