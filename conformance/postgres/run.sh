@@ -46,6 +46,5 @@ for _ in $(seq 100); do
 done
 
 export DOLIUM_TEST_POSTGRES="postgres://dolium@127.0.0.1:$port/postgres"
-export DOLIUM_TEST_POSTGRES_PID="$pid"
 if [ $# -eq 0 ]; then set -- cargo nextest run -p dolium-catalog; fi
 "$@"

@@ -11,6 +11,9 @@ use crate::{Error, ErrorKind, Result};
 /// The migrations in order; the version of a database is how many of them it has had.
 const MIGRATIONS: &[&str] = &[schema::VERSION_1];
 
+/// Where `meta` keeps the version.
+pub(crate) const SCHEMA_VERSION_KEY: &str = "schema_version";
+
 /// An arbitrary number that names the migration lock among PostgreSQL's advisory locks.
 const MIGRATION_LOCK: i64 = 0x646f_6c69_756d;
 
@@ -47,7 +50,8 @@ pub(crate) fn migrate(sql: &mut dyn Sql) -> Result<()> {
 }
 
 fn version(sql: &mut dyn Sql) -> Result<usize> {
-    let rows = sql.query("SELECT value FROM meta WHERE key = 'schema_version'", &[])?;
+    let key = params![SCHEMA_VERSION_KEY.to_owned()];
+    let rows = sql.query("SELECT value FROM meta WHERE key = $1", key)?;
     let Some(row) = rows.first() else {
         return Ok(0);
     };
@@ -63,10 +67,16 @@ fn version(sql: &mut dyn Sql) -> Result<usize> {
 }
 
 fn set_version(sql: &mut dyn Sql, version: usize) -> Result<()> {
-    let set = "INSERT INTO meta (key, value) VALUES ('schema_version', $1) \
+    let set = "INSERT INTO meta (key, value) VALUES ($1, $2) \
                ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-    sql.execute(set, params![version.to_string().into_bytes()])
-        .map(drop)
+    sql.execute(
+        set,
+        params![
+            SCHEMA_VERSION_KEY.to_owned(),
+            version.to_string().into_bytes()
+        ],
+    )
+    .map(drop)
 }
 
 fn in_transaction<T>(sql: &mut dyn Sql, run: impl FnOnce(&mut dyn Sql) -> Result<T>) -> Result<T> {

@@ -21,6 +21,8 @@ const WRITER_CACHE_KIB: i64 = 32 << 10;
 const READER_CACHE_KIB: i64 = 8 << 10;
 /// Pages in the log before it is folded into the file: 16 MiB, so that bursts seldom wait for it.
 const CHECKPOINT_PAGES: i64 = 4096;
+/// How much of the log's file stays after a burst: 64 MiB.
+const LOG_BYTES_KEPT_MAX: i64 = 64 << 20;
 
 /// One connection.
 pub(crate) struct SqliteConnection {
@@ -37,7 +39,8 @@ impl SqliteConnection {
         let this = Self::open(path, flags, WRITER_CACHE_KIB)?;
         let setup = format!(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-             PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};"
+             PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; \
+             PRAGMA journal_size_limit = {LOG_BYTES_KEPT_MAX};"
         );
         this.connection
             .execute_batch(&setup)

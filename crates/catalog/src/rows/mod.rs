@@ -13,10 +13,14 @@ mod change_log;
 mod container;
 mod container_state;
 mod id_list;
+mod meta;
 mod part;
 mod upload;
 mod user;
 mod version;
+
+#[cfg(test)]
+mod model_tests;
 
 pub use access_key::AccessKeyRow;
 pub use account::{AccountId, AccountRow, AccountUsage};

@@ -86,7 +86,7 @@ fn batch(names: &'static [&'static str], fates: &[Fate]) -> (Vec<Answer>, Vec<St
         fates,
         fault: None,
     };
-    let (jobs, waiting) = mpsc::channel::<Box<dyn Job>>(BATCH_OPS_MAX);
+    let (jobs, waiting) = mpsc::channel::<Box<dyn Job>>(names.len());
     let mut answers = Vec::new();
     for &name in names {
         let (answer, wait) = oneshot::channel();
@@ -176,8 +176,8 @@ fn an_unknown_commit_is_neither_acknowledged_nor_run_again() {
 
 #[test]
 fn a_fatal_commit_stops_all_later_writes() {
-    // Alone, so that the second operation comes in a later batch than the poison.
-    let names: &[&str] = &["a"; BATCH_OPS_MAX];
+    // One more than a batch holds: the last comes in a batch of its own, after the poison.
+    let names: &[&str] = &["a"; BATCH_OPS_MAX + 1];
     let (answers, found) = batch(names, &[Fate::Fatal, Fate::Commit]);
     assert!(
         answers

@@ -10,6 +10,22 @@ pub(super) async fn run(catalog: &Catalog) {
     accounts_and_users(catalog).await;
     containers(catalog).await;
     uploads(catalog).await;
+    facts(catalog).await;
+}
+
+async fn facts(catalog: &Catalog) {
+    assert_eq!(read(catalog, |tx| tx.meta("fact")).await, None);
+    for value in [&b"1"[..], b""] {
+        write(catalog, move |tx| tx.set_meta("fact", value)).await;
+        assert_eq!(
+            read(catalog, |tx| tx.meta("fact")).await.as_deref(),
+            Some(value)
+        );
+    }
+    refused(catalog, ErrorKind::Denied, |tx| {
+        tx.set_meta("schema_version", b"9")
+    })
+    .await;
 }
 
 async fn refused<T: Send + 'static>(

@@ -8,12 +8,14 @@
 //! answered or run again.
 //! Does not: speak TLS yet; the connection belongs on loopback or a private network.
 
+mod value;
+
 use std::collections::HashMap;
 use std::thread;
 use std::time::Duration;
 
-use postgres::error::SqlState;
-use postgres::types::{FromSql, IsNull, ToSql, Type, private::BytesMut};
+use postgres::error::{Severity, SqlState};
+use postgres::types::ToSql;
 use postgres::{Client, Config, NoTls, Statement};
 
 use super::{CommitError, Dialect, Engine, Fault, STATEMENTS_MAX, Sql};
@@ -22,6 +24,14 @@ use crate::{Error, ErrorKind, Result};
 
 /// How long one attempt to connect may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A silent network is noticed after these, so that a hung peer does not hang the writer.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+const NETWORK_TIMEOUT: Duration = Duration::from_secs(30);
+/// What a connection asks of the server. A commit is durable when it returns, whatever the server's
+/// default is; a server that stops in the middle of a transaction does not block the others for good.
+const SESSION: &str = "SELECT set_config('synchronous_commit', 'on', false) \
+    WHERE current_setting('synchronous_commit') = 'off'; \
+    SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '20s'";
 /// How often, and how far apart, the fate of an interrupted commit is asked for: about ten seconds,
 /// the time a PostgreSQL server needs to restart.
 const FATE_ATTEMPTS_MAX: u32 = 40;
@@ -45,6 +55,8 @@ impl PostgresConnection {
             .map_err(|_| Error::new(ErrorKind::Invalid, "open", "not a PostgreSQL URL"))?;
         config
             .connect_timeout(CONNECT_TIMEOUT)
+            .keepalives_idle(KEEPALIVE)
+            .tcp_user_timeout(NETWORK_TIMEOUT)
             .application_name("dolium");
         let statements = HashMap::new();
         Ok(Self {
@@ -69,11 +81,8 @@ impl PostgresConnection {
                 .config
                 .connect(NoTls)
                 .map_err(|error| classify("connect", error).0)?;
-            // A commit must be durable when it returns, whatever the server's default is.
-            let setup = "SELECT set_config('synchronous_commit', 'on', false) \
-                         WHERE current_setting('synchronous_commit') = 'off'";
             client
-                .batch_execute(setup)
+                .batch_execute(SESSION)
                 .map_err(|error| classify("connect", error).0)?;
             self.client = Some(client);
         }
@@ -213,7 +222,10 @@ impl Engine for PostgresConnection {
         let Err(error) = client.batch_execute("COMMIT") else {
             return Ok(());
         };
-        let refused = error.as_db_error().is_some() && !client.is_closed();
+        // An ERROR means that the server rolled back. FATAL may come after the commit was made.
+        let refused = error
+            .as_db_error()
+            .is_some_and(|db| db.parsed_severity() == Some(Severity::Error));
         let (error, _) = classify("commit", error);
         if refused {
             return Err(CommitError::Retry(error));
@@ -241,64 +253,15 @@ impl Engine for PostgresConnection {
     }
 }
 
-impl ToSql for Val {
-    fn to_sql(
-        &self,
-        kind: &Type,
-        out: &mut BytesMut,
-    ) -> std::result::Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        match self {
-            Self::Null => Ok(IsNull::Yes),
-            Self::Int(value) if *kind == Type::INT4 => i32::try_from(*value)?.to_sql(kind, out),
-            Self::Int(value) => value.to_sql(kind, out),
-            Self::Text(value) => value.to_sql(kind, out),
-            Self::Blob(value) => value.to_sql(kind, out),
-        }
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-
-    postgres::types::to_sql_checked!();
-}
-
-impl<'a> FromSql<'a> for Val {
-    fn from_sql(
-        kind: &Type,
-        raw: &'a [u8],
-    ) -> std::result::Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(match *kind {
-            Type::INT8 => Self::Int(i64::from_sql(kind, raw)?),
-            Type::INT4 => Self::Int(i32::from_sql(kind, raw)?.into()),
-            Type::BYTEA => Self::Blob(raw.to_vec()),
-            _ => Self::Text(String::from_sql(&Type::TEXT, raw)?),
-        })
-    }
-
-    fn from_sql_null(
-        _: &Type,
-    ) -> std::result::Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(Self::Null)
-    }
-
-    fn accepts(kind: &Type) -> bool {
-        matches!(
-            *kind,
-            Type::INT8 | Type::INT4 | Type::BYTEA | Type::TEXT | Type::VARCHAR
-        )
-    }
-}
-
 fn classify(operation: &'static str, error: postgres::Error) -> (Error, Fault) {
     let (kind, fault) = match error.code() {
-        Some(code) if *code == SqlState::T_R_SERIALIZATION_FAILURE => {
+        Some(code) if *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => {
             (ErrorKind::Unavailable, Fault::Transaction)
         }
         Some(code) => match &code.code()[..2] {
             "23" => (ErrorKind::AlreadyExists, Fault::Statement),
-            // Connection, rollback, resources, operator intervention, system.
-            "08" | "40" | "53" | "57" | "58" => (ErrorKind::Unavailable, Fault::Transaction),
+            // Connection, rollback, resources, locks, operator intervention, system.
+            "08" | "40" | "53" | "55" | "57" | "58" => (ErrorKind::Unavailable, Fault::Transaction),
             "28" => (ErrorKind::Denied, Fault::Statement),
             _ => (ErrorKind::Unexpected, Fault::Statement),
         },
