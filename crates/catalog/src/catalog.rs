@@ -46,7 +46,8 @@ struct Inner {
 impl Catalog {
     /// Opens the SQLite file, creating or migrating it as needed.
     ///
-    /// The caller makes sure that no other process serves the same file.
+    /// The caller makes sure that no other process serves the same file. Blocks until the catalog
+    /// is usable.
     pub fn open_sqlite(path: impl AsRef<Path>, settings: CatalogSettings) -> Result<Self> {
         let path = path.as_ref().to_owned();
         let readers = Readers::sqlite(path.clone(), settings.readers_max);
@@ -60,7 +61,7 @@ impl Catalog {
 
     /// Connects to the PostgreSQL database of the URL, creating or migrating the schema as needed.
     ///
-    /// Several servers may share it.
+    /// Several servers may share it. Blocks until the catalog is usable.
     pub fn open_postgres(url: &str, settings: CatalogSettings) -> Result<Self> {
         let readers = Readers::postgres(url, settings.readers_max)?;
         let mut connection = PostgresConnection::new(url)?;

@@ -53,7 +53,8 @@ pub struct Identity {
 
 impl Identity {
     /// Identity over a catalog whose secrets are sealed by this key.
-    pub fn new(catalog: Catalog, sealing_key: SealingKey) -> Self {
+    pub fn new(catalog: Catalog, sealing_key: impl Into<SealingKey>) -> Self {
+        let sealing_key = sealing_key.into();
         Self {
             catalog,
             sealing_key,

@@ -201,7 +201,7 @@ async fn secrets_are_sealed_on_disk_and_open_only_with_the_key() {
         identity,
     } = world();
     identity.create_user(ann()).await.unwrap();
-    let stranger = Identity::new(catalog.clone(), SealingKey::from_bytes([8; 32]));
+    let stranger = Identity::new(catalog.clone(), [8; 32]);
     assert_eq!(
         stranger.lookup("ANNSKEY").await.unwrap_err().kind(),
         ErrorKind::Corrupt

@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::ffi::ErrorCode;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags};
@@ -64,6 +65,9 @@ impl SqliteConnection {
             let connection = Connection::open_with_flags(path, flags)?;
             connection.busy_timeout(BUSY_TIMEOUT)?;
             connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+            // Without this, SQLite plans a statement again whenever a parameter that a partial index
+            // might depend on is bound: 40 µs for a lookup of 3.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             let setup = format!("PRAGMA cache_size = -{cache_kib}; PRAGMA temp_store = MEMORY;");
             connection.execute_batch(&setup)?;
             Ok(connection)
@@ -105,7 +109,12 @@ impl Sql for SqliteConnection {
     }
 
     fn command(&mut self, sql: &str) -> Result<()> {
-        let result = self.connection.execute_batch(sql);
+        // A single command, such as BEGIN, runs for every operation and is worth preparing once.
+        let result = if sql.contains(';') {
+            self.connection.execute_batch(sql)
+        } else {
+            execute(&self.connection, sql, &[]).map(drop)
+        };
         self.note("command", result)
     }
 
@@ -229,4 +238,33 @@ fn classify(operation: &'static str, error: rusqlite::Error) -> (Error, Fault) {
         out = out.temporary();
     }
     (out.with_source(error), fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::SqliteConnection;
+    use crate::engine::Sql;
+    use crate::migration::migrate;
+    use crate::value::params;
+
+    #[test]
+    fn binding_does_not_plan_a_statement_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut sql = SqliteConnection::open_writer(&dir.path().join("catalog")).unwrap();
+        migrate(&mut sql).unwrap();
+        let head = "SELECT size FROM version WHERE container_id = $1 AND path = $2 \
+                    ORDER BY serial DESC LIMIT 1";
+        for number in 0..5i64 {
+            sql.query(head, params![number, vec![number as u8]])
+                .unwrap();
+        }
+        let statement = sql.connection.prepare_cached(head).unwrap();
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+        assert!(
+            statement.get_status(StatementStatus::Run) >= 5,
+            "it is the cached one"
+        );
+    }
 }
