@@ -1,1 +1,22 @@
-//! Identity: users, access keys and the principals they speak for.
+//! Identity: users, their access keys, and who a request comes from.
+//!
+//! Promises: secrets are in the catalog only sealed, bound to their access key, and never in logs or
+//! `Debug` output; a disabled or removed user is locked out at once by this process, within
+//! [`LOOKUP_AGE_MAX`] by others.
+//! Does not: check signatures (front ends do) or decide what a principal may do (`store` does).
+
+mod cache;
+mod credential;
+mod error;
+mod identity;
+mod key;
+mod name;
+mod principal;
+mod seal;
+
+pub use cache::LOOKUP_AGE_MAX;
+pub use credential::{AccessKeyId, Secret, constant_time_eq};
+pub use error::{Error, ErrorKind, Result, Status};
+pub use identity::{CreatedUser, Identity, NewUser};
+pub use principal::Principal;
+pub use seal::SealingKey;

@@ -1,0 +1,32 @@
+//! Rows: one file per noun, with the struct of its rows and the functions over them.
+//!
+//! Promises: a function that changes rows leaves every derived number right (counters of containers,
+//! references of blocks).
+//! Does not: check permissions, quotas or conditions; `store` does, in the same transaction.
+
+mod access_key;
+mod account;
+mod blob;
+mod block;
+mod block_ref;
+mod change_log;
+mod container;
+mod container_state;
+mod id_list;
+mod part;
+mod upload;
+mod user;
+mod version;
+
+pub use access_key::AccessKeyRow;
+pub use account::{AccountId, AccountRow, AccountUsage};
+pub use blob::{BlobKind, BlobRow, BlobState, BlobTotals};
+pub use block::{BlockRow, PackUsage};
+pub use block_ref::{AddedRefs, ReleasedRow};
+pub use change_log::{ChangeKind, ChangeRow};
+pub use container::{BucketRow, ContainerId, ContainerRow, NewContainer, Versioning};
+pub use container_state::ContainerState;
+pub use part::PartRow;
+pub use upload::{UploadMarker, UploadRow};
+pub use user::{UserId, UserRow};
+pub use version::{Cluster, VersionRow, VersionSummary};

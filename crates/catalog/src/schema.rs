@@ -1,0 +1,82 @@
+//! The schema, in SQLite's words (`migration` translates four of them for PostgreSQL).
+//!
+//! All times are microseconds since the epoch, all identifiers integers. Every table leads with the
+//! account or the container. A migration that was released is never edited: add another.
+
+/// The first schema.
+///
+/// `version.list` is the last column, so that SQLite reads a row's other columns without the pages
+/// its list spills to. Block tables are clustered by block id: their rows are as short as an index
+/// entry.
+pub(crate) const VERSION_1: &str = "
+CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+INSERT INTO counter (name, value) VALUES ('journal', 1);
+CREATE TABLE journal_outbox (seq INTEGER PRIMARY KEY, entry BLOB NOT NULL);
+
+CREATE TABLE account (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, quota_bytes INTEGER,
+    created INTEGER NOT NULL);
+CREATE TABLE principal_user (
+    id INTEGER PRIMARY KEY, account_id INTEGER NOT NULL, name TEXT NOT NULL UNIQUE,
+    display_name TEXT NOT NULL, canonical_id TEXT NOT NULL UNIQUE, email TEXT,
+    admin INTEGER NOT NULL, disabled INTEGER NOT NULL, created INTEGER NOT NULL);
+CREATE INDEX user_account ON principal_user (account_id);
+CREATE TABLE access_key (
+    access_key TEXT PRIMARY KEY, user_id INTEGER NOT NULL, sealed_secret BLOB NOT NULL,
+    created INTEGER NOT NULL, disabled INTEGER NOT NULL);
+CREATE INDEX access_key_user ON access_key (user_id, access_key);
+
+CREATE TABLE container (
+    id INTEGER PRIMARY KEY, account_id INTEGER NOT NULL, name BLOB NOT NULL,
+    created INTEGER NOT NULL, versioning INTEGER NOT NULL, chunking TEXT NOT NULL,
+    block_size INTEGER NOT NULL, array_name TEXT NOT NULL, quota_bytes INTEGER,
+    quota_objects INTEGER, attributes BLOB NOT NULL, UNIQUE (account_id, name));
+CREATE TABLE bucket (name TEXT PRIMARY KEY, container_id INTEGER NOT NULL);
+CREATE INDEX bucket_container ON bucket (container_id);
+CREATE TABLE container_state (
+    container_id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, objects INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, versions INTEGER NOT NULL, version_bytes INTEGER NOT NULL);
+
+CREATE TABLE version (
+    container_id INTEGER NOT NULL, path BLOB NOT NULL, serial INTEGER NOT NULL,
+    cluster INTEGER NOT NULL, null_version INTEGER NOT NULL, created INTEGER NOT NULL,
+    size INTEGER NOT NULL, etag TEXT NOT NULL, content_type TEXT NOT NULL, root BLOB,
+    author INTEGER NOT NULL, meta BLOB NOT NULL, list BLOB NOT NULL);
+CREATE UNIQUE INDEX version_key ON version (container_id, path, serial DESC);
+CREATE INDEX version_live ON version (container_id, path) WHERE cluster = 0;
+
+CREATE TABLE upload (
+    container_id INTEGER NOT NULL, upload_id TEXT NOT NULL, path BLOB NOT NULL,
+    account_id INTEGER NOT NULL, author INTEGER NOT NULL, created INTEGER NOT NULL,
+    meta BLOB NOT NULL, PRIMARY KEY (container_id, upload_id));
+CREATE INDEX upload_path ON upload (container_id, path, upload_id);
+CREATE TABLE part (
+    container_id INTEGER NOT NULL, upload_id TEXT NOT NULL, number INTEGER NOT NULL,
+    size INTEGER NOT NULL, etag TEXT NOT NULL, checksums BLOB NOT NULL,
+    created INTEGER NOT NULL, list BLOB NOT NULL,
+    PRIMARY KEY (container_id, upload_id, number));
+
+CREATE TABLE change_log (
+    container_id INTEGER NOT NULL, seq INTEGER NOT NULL, kind INTEGER NOT NULL,
+    path BLOB NOT NULL, serial INTEGER NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (container_id, seq)) WITHOUT ROWID;
+
+CREATE TABLE blob (
+    array_name TEXT NOT NULL, kind INTEGER NOT NULL, name TEXT NOT NULL,
+    len INTEGER NOT NULL, layout TEXT NOT NULL, placement BLOB NOT NULL,
+    state INTEGER NOT NULL, created INTEGER NOT NULL,
+    PRIMARY KEY (array_name, kind, name)) WITHOUT ROWID;
+CREATE TABLE block (
+    id BLOB PRIMARY KEY, pack BLOB NOT NULL, start INTEGER NOT NULL,
+    sealed_len INTEGER NOT NULL, len INTEGER NOT NULL, codec INTEGER NOT NULL,
+    is_node INTEGER NOT NULL, unref_at INTEGER) WITHOUT ROWID;
+CREATE INDEX block_pack ON block (pack, sealed_len);
+CREATE INDEX block_unref ON block (unref_at) WHERE unref_at IS NOT NULL;
+CREATE TABLE block_ref (
+    block_id BLOB NOT NULL, account_id INTEGER NOT NULL, refs INTEGER NOT NULL,
+    PRIMARY KEY (block_id, account_id)) WITHOUT ROWID;
+CREATE TABLE released (
+    account_id INTEGER NOT NULL, block_id BLOB NOT NULL, times INTEGER NOT NULL,
+    PRIMARY KEY (account_id, block_id)) WITHOUT ROWID;
+CREATE INDEX released_block ON released (block_id);
+";

@@ -1,0 +1,223 @@
+//! Users and lookups.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use dolium_catalog::{AccessKeyRow, AccountId, Catalog, ReadTx, UserId, UserRow, WriteTx};
+
+use crate::cache::{Lookup, LookupCache};
+use crate::credential::{AccessKeyId, Secret};
+use crate::name::{check_canonical_id, check_display_name, check_email, check_user_name};
+use crate::{Error, ErrorKind, Principal, Result, SealingKey};
+
+/// Users read by one statement when all are listed.
+const PAGE_USERS: i64 = 1000;
+
+/// A user to be made.
+#[derive(Debug, Clone, Default)]
+pub struct NewUser {
+    /// The login name; also the name of the user's account.
+    pub name: String,
+    /// The name shown to people; the login name when `None`.
+    pub display_name: Option<String>,
+    /// The identifier S3 clients see as owner; random when `None`.
+    pub canonical_id: Option<String>,
+    /// Where to write to.
+    pub email: Option<String>,
+    /// True for administrators.
+    pub admin: bool,
+    /// The first access key; random when `None`.
+    pub access_key: Option<String>,
+    /// Its secret; random when `None`.
+    pub secret: Option<Secret>,
+}
+
+/// A user that was made, with the first access key.
+#[derive(Debug, Clone)]
+pub struct CreatedUser {
+    /// The user.
+    pub principal: Principal,
+    /// The access key.
+    pub access_key: AccessKeyId,
+    /// Its secret: the only time it is returned without being asked for by a signature.
+    pub secret: Secret,
+}
+
+/// Users and access keys; clones share one cache.
+#[derive(Clone)]
+pub struct Identity {
+    pub(crate) catalog: Catalog,
+    pub(crate) sealing_key: SealingKey,
+    pub(crate) cache: Arc<LookupCache>,
+}
+
+impl Identity {
+    /// Identity over a catalog whose secrets are sealed by this key.
+    pub fn new(catalog: Catalog, sealing_key: SealingKey) -> Self {
+        Self {
+            catalog,
+            sealing_key,
+            cache: Arc::default(),
+        }
+    }
+
+    /// Makes a user with an account of the same name and a first access key.
+    pub async fn create_user(&self, new: NewUser) -> Result<CreatedUser> {
+        let display_name = new.display_name.unwrap_or_else(|| new.name.clone());
+        let canonical_id = new.canonical_id.unwrap_or_else(random_canonical_id);
+        check_user_name(&new.name)?;
+        check_display_name(&display_name)?;
+        check_canonical_id(&canonical_id)?;
+        new.email.as_deref().map_or(Ok(()), check_email)?;
+        let key = self.new_key(new.access_key, new.secret)?;
+        let row = UserRow {
+            id: UserId(0),
+            account_id: AccountId(0),
+            name: new.name,
+            display_name,
+            canonical_id,
+            email: new.email,
+            admin: new.admin,
+            disabled: false,
+            created: now_us(),
+        };
+        let (key_row, user_row) = (key.row(UserId(0)), row);
+        let op = move |tx: &mut WriteTx<'_>| {
+            let account = tx.create_account(&user_row.name, None, user_row.created)?;
+            let mut row = UserRow {
+                account_id: account.id,
+                ..user_row.clone()
+            };
+            row.id = tx.create_user(&row)?;
+            tx.create_access_key(&AccessKeyRow {
+                user_id: row.id,
+                ..key_row.clone()
+            })?;
+            Ok::<_, Error>(row)
+        };
+        let row = self.write(op).await?;
+        Ok(CreatedUser {
+            principal: row.into(),
+            access_key: key.id,
+            secret: key.secret,
+        })
+    }
+
+    /// All users in the order of their names.
+    pub async fn users(&self) -> Result<Vec<UserRow>> {
+        let op = |tx: &mut ReadTx<'_>| {
+            let mut users: Vec<UserRow> = Vec::new();
+            loop {
+                let after = users.last().map(|user| user.name.clone());
+                let page = tx.users(after.as_deref(), PAGE_USERS)?;
+                if page.is_empty() {
+                    return Ok::<_, Error>(users);
+                }
+                users.extend(page);
+            }
+        };
+        self.catalog.read(op).await
+    }
+
+    /// The user with this login name.
+    pub async fn user(&self, name: &str) -> Result<UserRow> {
+        let name = name.to_owned();
+        self.catalog.read(move |tx| user_named(tx, &name)).await
+    }
+
+    /// Locks a user out, or lets the user in again.
+    pub async fn set_disabled(&self, name: &str, disabled: bool) -> Result<()> {
+        let name = name.to_owned();
+        let op = move |tx: &mut WriteTx<'_>| {
+            let user = user_named(tx, &name)?;
+            Ok::<_, Error>(tx.update_user(&UserRow { disabled, ..user })?)
+        };
+        self.write(op).await
+    }
+
+    /// Removes a user with all access keys, and the account with its last user. Refused while the
+    /// account would leave containers behind that nobody owns.
+    pub async fn remove_user(&self, name: &str) -> Result<()> {
+        let name = name.to_owned();
+        let op = move |tx: &mut WriteTx<'_>| {
+            let user = user_named(tx, &name)?;
+            let last = tx.users_of_account(user.account_id)?.len() == 1;
+            let owned = tx.account_usage(user.account_id)?.containers;
+            if last && owned > 0 {
+                let context = format!(
+                    "user {name} still owns {owned} containers: delete them first, \
+                     or disable the user instead"
+                );
+                return Err(Error::new(ErrorKind::Conflict, "remove_user", context));
+            }
+            tx.delete_user(user.id)?;
+            if last {
+                tx.delete_account(user.account_id)?;
+            }
+            Ok(())
+        };
+        self.write(op).await
+    }
+
+    /// Who signs with this access key, and the secret to check the signature with. `None` when
+    /// there is no such key or it, or its user, is disabled.
+    pub async fn lookup(&self, access_key: &str) -> Result<Option<(Principal, Secret)>> {
+        let now = Instant::now();
+        let generation = match self.cache.find(access_key, now) {
+            Lookup::Hit(principal, secret) => return Ok(Some((principal, secret))),
+            Lookup::Miss(generation) => generation,
+        };
+        let key = access_key.to_owned();
+        let op = move |tx: &mut ReadTx<'_>| {
+            let Some(key) = tx.access_key(&key)?.filter(|key| !key.disabled) else {
+                return Ok::<_, Error>(None);
+            };
+            let user = tx.user(key.user_id)?.filter(|user| !user.disabled);
+            Ok(user.map(|user| (user, key.sealed_secret)))
+        };
+        let Some((user, sealed)) = self.catalog.read(op).await? else {
+            return Ok(None);
+        };
+        let found = (
+            Principal::from(user),
+            self.sealing_key.open(access_key, &sealed)?,
+        );
+        self.cache.keep(generation, access_key, now, found.clone());
+        Ok(Some(found))
+    }
+
+    /// A write, after which nothing that was looked up before is used any more.
+    pub(crate) async fn write<T, F>(&self, op: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
+    {
+        // Even when the answer is lost, the write may have happened.
+        let result = self.catalog.write(op).await;
+        self.cache.invalidate();
+        Ok(result?.value)
+    }
+}
+
+pub(crate) fn user_named(tx: &mut ReadTx<'_>, name: &str) -> Result<UserRow> {
+    tx.user_by_name(name)?.ok_or_else(|| {
+        Error::new(
+            ErrorKind::NotFound,
+            "user",
+            format!("there is no user {name}"),
+        )
+    })
+}
+
+/// 256 random bits as hexadecimal, as AWS's are.
+fn random_canonical_id() -> String {
+    hex::encode(rand::random::<[u8; 32]>())
+}
+
+pub(crate) fn now_us() -> i64 {
+    // A clock before 1970 or after the year 294,000 is wrong in any case.
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
+}
