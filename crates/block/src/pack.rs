@@ -75,18 +75,25 @@ impl PackBuilder {
         }
     }
 
-    /// Appends a block.
-    pub fn push(&mut self, block: SealedBlock) {
-        self.entries.push(PackEntry {
+    /// Appends a block and says where it will lie.
+    pub fn push(&mut self, block: SealedBlock) -> PackEntry {
+        let entry = PackEntry {
             id: block.id,
             offset: self.len as u32,
             sealed_len: block.bytes.len() as u32,
             len: block.len,
             codec: block.codec,
             is_node: block.is_node,
-        });
+        };
+        self.entries.push(entry);
         self.len += block.bytes.len();
         self.segments.push(block.bytes.into());
+        entry
+    }
+
+    /// The names of the blocks gathered so far.
+    pub fn ids(&self) -> Vec<BlockId> {
+        self.entries.iter().map(|entry| entry.id).collect()
     }
 
     /// Bytes gathered so far, without the index.

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::names::Serial;
+
 /// Result of the store's verbs.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -97,6 +99,7 @@ pub struct Error {
     kind: ErrorKind,
     status: Status,
     reason: Option<Reason>,
+    version: Option<Serial>,
     context: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -136,6 +139,18 @@ impl Error {
         self
     }
 
+    /// Adds the version that the error is about, such as the delete marker that was met.
+    #[must_use]
+    pub fn with_version(mut self, version: Serial) -> Self {
+        self.version = Some(version);
+        self
+    }
+
+    /// The version that the error is about.
+    pub fn version(&self) -> Option<Serial> {
+        self.version
+    }
+
     /// The kind.
     pub fn kind(&self) -> ErrorKind {
         self.kind
@@ -154,6 +169,44 @@ impl Error {
     /// The sentence for a person, without the sources.
     pub fn context(&self) -> &str {
         &self.context
+    }
+}
+
+/// Errors of the crates below keep their kind and status; their text becomes the source.
+macro_rules! from_below {
+    ($below:ident, $what:literal) => {
+        impl From<$below::Error> for Error {
+            fn from(source: $below::Error) -> Self {
+                let kind = match source.kind() {
+                    $below::ErrorKind::NotFound => ErrorKind::NotFound,
+                    $below::ErrorKind::AlreadyExists => ErrorKind::AlreadyExists,
+                    $below::ErrorKind::Conflict => ErrorKind::Conflict,
+                    $below::ErrorKind::Denied => ErrorKind::Denied,
+                    $below::ErrorKind::Invalid => ErrorKind::Invalid,
+                    $below::ErrorKind::RateLimited => ErrorKind::RateLimited,
+                    $below::ErrorKind::Unavailable => ErrorKind::Unavailable,
+                    $below::ErrorKind::Corrupt => ErrorKind::Corrupt,
+                    $below::ErrorKind::Unsupported => ErrorKind::Unsupported,
+                    $below::ErrorKind::Unexpected => ErrorKind::Unexpected,
+                };
+                let status = match source.status() {
+                    $below::Status::Permanent => Status::Permanent,
+                    $below::Status::Temporary => Status::Temporary,
+                    $below::Status::RateLimited => Status::RateLimited,
+                };
+                let context = format!(concat!($what, ": {}"), source);
+                Self { status, ..Self::new(kind, context).with_source(source) }
+            }
+        }
+    };
+}
+
+from_below!(dolium_catalog, "catalog");
+from_below!(dolium_array, "array");
+
+impl From<dolium_block::Error> for Error {
+    fn from(source: dolium_block::Error) -> Self {
+        Self::new(ErrorKind::Corrupt, source.to_string()).with_source(source)
     }
 }
 

@@ -1,0 +1,347 @@
+//! Collection: what nothing refers to is freed.
+//!
+//! A block that has had no reference for the configured age leaves the catalog first; its bytes go
+//! later, when its pack is dropped (nothing in it lives) or compacted (less than half of it lives, or
+//! it is small). Blobs that the catalog never heard of (writes cut short) are removed once old enough.
+//!
+//! Promises: killed at any moment it leaves too much, never too little; readers that looked up a
+//! moved block look again. Does not: touch a blob younger than the configured age.
+
+use std::collections::HashSet;
+use std::time::SystemTime;
+
+use dolium_array::{BlobKind, StoredBlob};
+use dolium_block::{BlockId, Codec, Node, PackBuilder, PackId, SealedBlock};
+use dolium_catalog::{BlobKind as RowKind, BlobState, BlockRow, PackUsage, ReleasedRow};
+
+use crate::blobs::{blob_row, seen_blob, stored_blob, youngest};
+use crate::clock::now;
+use crate::lane::Lane;
+use crate::packer::pack_blob;
+use crate::reader::load_node_whole;
+use crate::store::Store;
+use crate::{Error, Result};
+
+/// Rows handled by one transaction.
+const PAGE: i64 = 500;
+/// Packs below this length are merged with others, if there are several.
+const SMALL_PACK: i64 = 4 << 20;
+/// Length at which a compacted pack is written.
+const COMPACTED_LEN: usize = 16 << 20;
+
+/// What a collection did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Collected {
+    /// Blocks that left the catalog.
+    pub blocks_removed: u64,
+    /// Packs dropped or compacted away.
+    pub packs_removed: u64,
+    /// Bytes of those packs.
+    pub bytes_removed: u64,
+    /// Bytes written again by compaction.
+    pub bytes_rewritten: u64,
+    /// Blobs removed that the catalog did not know.
+    pub orphans_removed: u64,
+}
+
+/// Hears of a collection's progress and may stop it; what is done stays done.
+pub trait CollectReporter: Send + Sync {
+    /// Progress so far.
+    fn progress(&self, done: &Collected);
+    /// True to stop after the present step.
+    fn stop_requested(&self) -> bool {
+        false
+    }
+}
+
+impl Store {
+    /// Frees what nothing refers to.
+    pub async fn collect(&self, reporter: &dyn CollectReporter) -> Result<Collected> {
+        let _alone = self.inner.care.lock().await;
+        let mut collection = Collection { store: self, reporter, done: Collected::default() };
+        collection.release_nodes().await?;
+        collection.remove_garbage().await?;
+        for lane in self.inner.lanes.values() {
+            collection.finish_dying(lane).await?;
+            collection.compact(lane).await?;
+            collection.remove_orphans(lane).await?;
+        }
+        Ok(collection.done)
+    }
+}
+
+struct Collection<'a> {
+    store: &'a Store,
+    reporter: &'a dyn CollectReporter,
+    done: Collected,
+}
+
+impl Collection<'_> {
+    fn report(&self) -> bool {
+        self.reporter.progress(&self.done);
+        !self.reporter.stop_requested()
+    }
+
+    /// Drops what the children of released nodes are referred to by.
+    async fn release_nodes(&mut self) -> Result<()> {
+        loop {
+            let page = self.store.look(|tx| Ok(tx.released(PAGE)?)).await?;
+            if page.is_empty() || !self.report() {
+                return Ok(());
+            }
+            for row in page {
+                self.release_node(row).await?;
+            }
+        }
+    }
+
+    async fn release_node(&self, row: ReleasedRow) -> Result<()> {
+        let lane = self.store.lane_named(&self.store.inner.default_array)?;
+        let node: Node = load_node_whole(lane, row.block_id).await?;
+        let children = node.references();
+        let released = self.store.inner.catalog.write(move |tx| {
+            for _ in 0..row.times {
+                tx.drop_refs(row.account_id, &children, now().0)?;
+            }
+            tx.finish_release(&row)
+        });
+        released.await.map_err(Error::from)?;
+        Ok(())
+    }
+
+    async fn remove_garbage(&mut self) -> Result<()> {
+        let age = self.store.inner.settings.garbage_age_min.as_micros() as i64;
+        let before = now().0.saturating_sub(age);
+        loop {
+            let page = self.store.look(move |tx| Ok(tx.garbage(before, PAGE)?)).await?;
+            if page.is_empty() || !self.report() {
+                return Ok(());
+            }
+            let ids: Vec<BlockId> = page.iter().map(|row| row.id).collect();
+            let removed = self.store.inner.catalog.write(move |tx| tx.remove_garbage(&ids, before));
+            let removed = removed.await.map_err(Error::from)?.value;
+            self.done.blocks_removed += removed;
+            if removed == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Finishes what an earlier collection was killed in.
+    async fn finish_dying(&mut self, lane: &Lane) -> Result<()> {
+        let mut after: Option<String> = None;
+        loop {
+            let (array, from) = (lane.array.name().to_owned(), after.take());
+            let page = self.store.look(move |tx| {
+                Ok(tx.blobs(&array, RowKind::Pack, from.as_deref(), PAGE)?)
+            });
+            let page = page.await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.name.clone());
+            for row in page.iter().filter(|row| row.state == BlobState::Dying) {
+                self.drop_pack(lane, &stored_blob(row)?).await?;
+            }
+        }
+    }
+
+    /// Drops packs in which nothing lives and rewrites those in which little does.
+    async fn compact(&mut self, lane: &Lane) -> Result<()> {
+        let mut sparse: Vec<StoredBlob> = Vec::new();
+        let mut small: Vec<StoredBlob> = Vec::new();
+        let mut after: Option<String> = None;
+        let young = now().0 - self.store.inner.settings.orphan_age_min.as_micros() as i64;
+        loop {
+            let (array, from) = (lane.array.name().to_owned(), after.take());
+            let page = self.store.look(move |tx| {
+                let rows = tx.blobs(&array, RowKind::Pack, from.as_deref(), PAGE)?;
+                let mut out = Vec::with_capacity(rows.len());
+                for row in rows {
+                    let pack: PackId = row.name.parse()?;
+                    out.push((tx.pack_live(pack)?, row));
+                }
+                Ok(out)
+            });
+            let page = page.await?;
+            let Some((_, last)) = page.last() else { break };
+            after = Some(last.name.clone());
+            for (live, row) in page.into_iter().filter(|(_, row)| row.state == BlobState::Live) {
+                let blob = stored_blob(&row)?;
+                match sort(&live, row.len) {
+                    // A pack whose commit is on its way has no blocks yet.
+                    Fate::Drop if row.created > young => {}
+                    Fate::Drop => self.drop_pack(lane, &blob).await?,
+                    Fate::Sparse => sparse.push(blob),
+                    Fate::Small => small.push(blob),
+                    Fate::Keep => {}
+                }
+            }
+            if !self.report() {
+                return Ok(());
+            }
+        }
+        if small.len() > 1 {
+            sparse.append(&mut small);
+        }
+        self.rewrite(lane, sparse).await
+    }
+
+    /// Moves the living blocks of packs into fresh ones, then drops the packs.
+    async fn rewrite(&mut self, lane: &Lane, packs: Vec<StoredBlob>) -> Result<()> {
+        let mut builder = PackBuilder::new(PackId::random());
+        let mut moving: Vec<(BlockRow, PackId)> = Vec::new();
+        let mut emptied: Vec<StoredBlob> = Vec::new();
+        for blob in packs {
+            let pack: PackId = blob.id.name().parse()?;
+            let blocks = self.store.look(move |tx| Ok(tx.pack_blocks(pack)?)).await?;
+            for row in blocks {
+                let start = row.start as u64;
+                let sealed = lane.array.read(&blob, start..start + row.sealed_len as u64).await?;
+                let block = SealedBlock {
+                    id: row.id,
+                    codec: Codec::try_from(row.codec as u8)?,
+                    len: row.len as u32,
+                    is_node: row.is_node,
+                    bytes: sealed.to_vec(),
+                };
+                let entry = builder.push(block);
+                moving.push((BlockRow { start: entry.offset.into(), ..row }, pack));
+            }
+            emptied.push(blob);
+            if builder.len() >= COMPACTED_LEN {
+                let full = std::mem::replace(&mut builder, PackBuilder::new(PackId::random()));
+                self.move_blocks(lane, full, std::mem::take(&mut moving)).await?;
+                for blob in emptied.drain(..) {
+                    self.drop_pack(lane, &blob).await?;
+                }
+                if !self.report() {
+                    return Ok(());
+                }
+            }
+        }
+        if !builder.is_empty() {
+            self.move_blocks(lane, builder, moving).await?;
+        }
+        for blob in emptied {
+            self.drop_pack(lane, &blob).await?;
+        }
+        Ok(())
+    }
+
+    async fn move_blocks(
+        &mut self,
+        lane: &Lane,
+        builder: PackBuilder,
+        moving: Vec<(BlockRow, PackId)>,
+    ) -> Result<()> {
+        let pack = builder.finish(&self.store.inner.keys.pack_index)?;
+        let id = pack.id;
+        let blob = lane.array.put(&pack_blob(&id)?, pack.segments.into()).await?;
+        self.done.bytes_rewritten += blob.len;
+        let row = blob_row(lane.array.name(), &blob);
+        let moved = self.store.inner.catalog.write(move |tx| {
+            tx.insert_pack_blocks(&row, &[])?;
+            for (block, from) in &moving {
+                tx.move_block(block.id, *from, &BlockRow { pack: id, ..block.clone() })?;
+            }
+            Ok::<_, dolium_catalog::Error>(())
+        });
+        moved.await.map_err(Error::from)?;
+        Ok(())
+    }
+
+    /// Removes a pack in which nothing lives: marked first, then its bytes, then its record.
+    async fn drop_pack(&mut self, lane: &Lane, blob: &StoredBlob) -> Result<()> {
+        let (array, name) = (lane.array.name().to_owned(), blob.id.name().to_owned());
+        let pack: PackId = name.parse()?;
+        let marked = self.store.inner.catalog.write({
+            let (array, name) = (array.clone(), name.clone());
+            move |tx| {
+                let lives = tx.pack_live(pack)?.blocks > 0;
+                if !lives {
+                    tx.set_blob_state(&array, RowKind::Pack, &name, BlobState::Dying)?;
+                }
+                Ok::<_, dolium_catalog::Error>(!lives)
+            }
+        });
+        if !marked.await.map_err(Error::from)?.value {
+            return Ok(());
+        }
+        if let Err(error) = lane.array.delete(blob).await {
+            tracing::warn!(pack = %blob.id, %error, "a dead pack could not be removed everywhere");
+            return Ok(());
+        }
+        let gone = move |tx: &mut dolium_catalog::WriteTx<'_>| {
+            tx.delete_blob(&array, RowKind::Pack, &name)
+        };
+        self.store.inner.catalog.write(gone).await.map_err(Error::from)?;
+        self.done.packs_removed += 1;
+        self.done.bytes_removed += blob.len;
+        Ok(())
+    }
+
+    /// Removes old packs that no record names: their writes were cut short.
+    async fn remove_orphans(&mut self, lane: &Lane) -> Result<()> {
+        let mut after: Option<String> = None;
+        loop {
+            let page = lane.array.found(BlobKind::Pack, after.as_deref(), PAGE as usize).await?;
+            let array = lane.array.name().to_owned();
+            let names: Vec<String> =
+                page.blobs.iter().map(|found| found.id.name().to_owned()).collect();
+            let known = self.store.look(move |tx| {
+                let mut known = HashSet::new();
+                for name in names {
+                    if tx.blob(&array, RowKind::Pack, &name)?.is_some() {
+                        known.insert(name);
+                    }
+                }
+                Ok(known)
+            });
+            let known = known.await?;
+            for found in page.blobs.iter().filter(|found| !known.contains(found.id.name())) {
+                if self.is_old(youngest(found)) {
+                    let blob = seen_blob(found, lane.array.layout());
+                    lane.array.delete(&blob).await?;
+                    self.done.orphans_removed += 1;
+                }
+            }
+            match (page.more && self.report(), page.blobs.last()) {
+                (true, Some(last)) => after = Some(last.id.name().to_owned()),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// True when a blob was put long enough ago that its write cannot be running. A blob of unknown
+    /// age is young.
+    fn is_old(&self, modified: Option<SystemTime>) -> bool {
+        let age = modified.and_then(|modified| modified.elapsed().ok());
+        age.is_some_and(|age| age >= self.store.inner.settings.orphan_age_min)
+    }
+}
+
+/// What becomes of a pack.
+enum Fate {
+    Drop,
+    Sparse,
+    Small,
+    Keep,
+}
+
+fn sort(live: &PackUsage, len: i64) -> Fate {
+    if live.blocks == 0 {
+        Fate::Drop
+    } else if live.bytes * 2 < len {
+        Fate::Sparse
+    } else if len < SMALL_PACK {
+        Fate::Small
+    } else {
+        Fate::Keep
+    }
+}
+
+/// A collection that nobody watches.
+pub struct Unwatched;
+
+impl CollectReporter for Unwatched {
+    fn progress(&self, _done: &Collected) {}
+}

@@ -1,0 +1,275 @@
+//! Ingest: a body becomes durable blocks and a block list, in one pass.
+//!
+//! Bytes are cut into blocks as they arrive; each block is hashed, looked up, and if it is new sealed
+//! and handed to the packer, while digests of the whole body are computed beside it.
+//!
+//! Promises: holds at most one unfinished block and [`BLOCKS_IN_FLIGHT`] finished ones a stream, and
+//! `ingest_bytes_max` over all streams; when it returns, every block is durable in the array.
+//! Does not: commit anything; blocks of an abandoned ingest are garbage.
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dolium_block::{
+    BlockId, Chunker, Chunking, Extent, MerkleRoot, NewNode, Node, TreeBuilder, seal,
+};
+use futures::StreamExt;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use crate::digest::Digester;
+use crate::lane::Lane;
+use crate::packer::{StoredPack, Ticket};
+use crate::request::{Finish, PutRequest};
+use crate::{Error, ErrorKind, Reason, Result, blocking};
+
+/// Finished blocks of one stream that are hashed, sealed or wait for their pack's turn.
+const BLOCKS_IN_FLIGHT: usize = 2;
+/// Blocks up to this length are handled on the stream's own task.
+const INLINE_LEN_MAX: usize = 64 << 10;
+
+/// A body that is durable and not yet committed.
+pub(crate) struct Ingested {
+    /// The root of the block list.
+    pub(crate) root: Node,
+    /// The Merkle root, when the list is cut at fixed offsets.
+    pub(crate) merkle: Option<MerkleRoot>,
+    /// Length in bytes.
+    pub(crate) size: u64,
+    /// Blocks that the catalog must record with the commit.
+    pub(crate) new_blocks: NewBlocks,
+    /// What the caller's hook decided.
+    pub(crate) finish: Finish,
+}
+
+/// New blocks with their packs, and what new nodes refer to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NewBlocks {
+    /// Each pack with the entries that belong to this write.
+    pub(crate) packs: Vec<(Arc<StoredPack>, Vec<dolium_block::PackEntry>)>,
+    /// The references of each new node.
+    pub(crate) nodes: HashMap<BlockId, Vec<BlockId>>,
+}
+
+/// A block that was taken over from the stream.
+enum Placed {
+    /// All zeros, or already in the catalog.
+    Known(BlockId),
+    /// On its way.
+    Coming(BlockId, Ticket),
+}
+
+/// Takes the blocks of one stream in order.
+pub(crate) struct Intake<'a> {
+    lane: &'a Lane,
+    jobs: VecDeque<(u32, JoinHandle<Result<Placed>>)>,
+    tickets: HashMap<BlockId, Ticket>,
+    tree: TreeBuilder,
+    nodes: Vec<NewNode>,
+    node_references: HashMap<BlockId, Vec<BlockId>>,
+}
+
+impl<'a> Intake<'a> {
+    pub(crate) fn new(lane: &'a Lane) -> Self {
+        Self {
+            lane,
+            jobs: VecDeque::new(),
+            tickets: HashMap::new(),
+            tree: TreeBuilder::new(),
+            nodes: Vec::new(),
+            node_references: HashMap::new(),
+        }
+    }
+
+    /// Takes the next block of the object.
+    async fn push(&mut self, block: Bytes) -> Result<()> {
+        let len = block.len() as u32;
+        if block.len() <= INLINE_LEN_MAX && self.jobs.is_empty() {
+            let placed = place(self.lane.clone(), block, false).await?;
+            return self.enter(placed, len).await;
+        }
+        while self.jobs.len() >= BLOCKS_IN_FLIGHT {
+            self.enter_next().await?;
+        }
+        let job = tokio::spawn(place(self.lane.clone(), block, false));
+        self.jobs.push_back((len, job));
+        Ok(())
+    }
+
+    /// Appends bytes that are stored already.
+    pub(crate) async fn append(&mut self, extent: Extent) -> Result<()> {
+        self.tree.push(extent, &mut self.nodes);
+        self.store_nodes().await
+    }
+
+    async fn enter_next(&mut self) -> Result<()> {
+        let Some((len, job)) = self.jobs.pop_front() else { return Ok(()) };
+        let died = |source| Error::new(ErrorKind::Unexpected, "a worker died").with_source(source);
+        let placed = job.await.map_err(died)??;
+        self.enter(placed, len).await
+    }
+
+    async fn enter(&mut self, placed: Placed, len: u32) -> Result<()> {
+        let id = match placed {
+            Placed::Known(id) => id,
+            Placed::Coming(id, ticket) => {
+                self.tickets.insert(id, ticket);
+                id
+            }
+        };
+        self.append(Extent::whole(id, len)).await
+    }
+
+    /// Stores the nodes that the tree has completed.
+    async fn store_nodes(&mut self) -> Result<()> {
+        for (id, bytes) in std::mem::take(&mut self.nodes) {
+            let references = Node::decode(&bytes)?.references();
+            self.node_references.insert(id, references);
+            if let Placed::Coming(id, ticket) = place(self.lane.clone(), bytes.into(), true).await? {
+                self.tickets.insert(id, ticket);
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until everything is durable.
+    pub(crate) async fn finish(mut self) -> Result<(Node, NewBlocks)> {
+        while !self.jobs.is_empty() {
+            self.enter_next().await?;
+        }
+        let root = std::mem::take(&mut self.tree).finish(&mut self.nodes);
+        self.store_nodes().await?;
+        for ticket in self.tickets.values() {
+            self.lane.packer.flush(ticket);
+        }
+        let mut packs: HashMap<_, (Arc<StoredPack>, Vec<_>)> = HashMap::new();
+        for ticket in self.tickets.values() {
+            let pack = ticket.wait().await?;
+            packs.entry(pack.id).or_insert_with(|| (pack, Vec::new())).1.push(ticket.entry);
+        }
+        let packs = packs.into_values().collect();
+        Ok((root, NewBlocks { packs, nodes: self.node_references }))
+    }
+}
+
+/// Finds or makes the place of one block.
+async fn place(lane: Lane, content: Bytes, is_node: bool) -> Result<Placed> {
+    let len = content.len();
+    let permit = permit(&lane.ingest_permits, len).await?;
+    let hashed = content.clone();
+    let id = blocking::run(len, move || BlockId::of(&hashed)).await?;
+    if id.is_zero() || lane.is_known(id).await? {
+        return Ok(Placed::Known(id));
+    }
+    if let Some(ticket) = lane.packer.pending(&id) {
+        return Ok(Placed::Coming(id, ticket));
+    }
+    let key = lane.keys.clone();
+    let sealed = blocking::run(len, move || seal(&key.block, id, &content, is_node)).await??;
+    Ok(Placed::Coming(id, lane.packer.submit(sealed, permit)))
+}
+
+async fn permit(
+    permits: &Arc<Semaphore>,
+    len: usize,
+) -> Result<tokio::sync::OwnedSemaphorePermit> {
+    let closed = |source| Error::new(ErrorKind::Unavailable, "shutting down").with_source(source);
+    permits.clone().acquire_many_owned(len as u32).await.map_err(closed)
+}
+
+/// Digests computed beside the blocks: inline while chunks are short, on a worker otherwise.
+struct Digesting {
+    idle: Option<Digester>,
+    busy: Option<JoinHandle<Digester>>,
+}
+
+impl Digesting {
+    async fn update(&mut self, bytes: &Bytes) -> Result<()> {
+        let mut digester = self.ready().await?;
+        if bytes.len() <= INLINE_LEN_MAX {
+            digester.update(bytes);
+            self.idle = Some(digester);
+        } else {
+            let bytes = bytes.clone();
+            self.busy = Some(tokio::task::spawn_blocking(move || {
+                digester.update(&bytes);
+                digester
+            }));
+        }
+        Ok(())
+    }
+
+    async fn ready(&mut self) -> Result<Digester> {
+        let died = || Error::new(ErrorKind::Unexpected, "a digest worker died");
+        match (self.idle.take(), self.busy.take()) {
+            (Some(digester), _) => Ok(digester),
+            (None, Some(busy)) => busy.await.map_err(|source| died().with_source(source)),
+            (None, None) => Err(died()),
+        }
+    }
+}
+
+/// Reads a whole body.
+pub(crate) async fn ingest(lane: &Lane, chunking: Chunking, put: PutRequest) -> Result<Ingested> {
+    let PutRequest { mut body, len, len_max, digests, finish } = put;
+    let limit = len.unwrap_or(u64::MAX);
+    if len.is_some_and(|len| len > len_max) {
+        return Err(too_large(len_max));
+    }
+    let mut chunker = Chunker::new(chunking);
+    let mut digesting = Digesting { idle: Some(Digester::new(digests)), busy: None };
+    let mut intake = Intake::new(lane);
+    let (mut ready, mut size) = (Vec::new(), 0u64);
+    let mut ids = Vec::new();
+    while let Some(bytes) = body.next().await {
+        let bytes = bytes?;
+        size += bytes.len() as u64;
+        if size > limit {
+            return Err(wrong_len());
+        }
+        if size > len_max {
+            return Err(too_large(len_max));
+        }
+        chunker.push(bytes, &mut ready);
+        take_blocks(&mut ready, &mut digesting, &mut intake).await?;
+    }
+    if len.is_some_and(|len| len != size) {
+        return Err(wrong_len());
+    }
+    chunker.finish(&mut ready);
+    take_blocks(&mut ready, &mut digesting, &mut intake).await?;
+    let finish = finish(&digesting.ready().await?.finish())?;
+    let (root, new_blocks) = intake.finish().await?;
+    let merkle = match (&root, chunking) {
+        (Node::Leaf(extents), Chunking::Fixed(_)) => {
+            ids.extend(extents.iter().map(|extent| extent.id));
+            Some(MerkleRoot::of(ids))
+        }
+        _ => None,
+    };
+    Ok(Ingested { root, merkle, size, new_blocks, finish })
+}
+
+async fn take_blocks(
+    ready: &mut Vec<Bytes>,
+    digesting: &mut Digesting,
+    intake: &mut Intake<'_>,
+) -> Result<()> {
+    for block in ready.drain(..) {
+        digesting.update(&block).await?;
+        intake.push(block).await?;
+    }
+    Ok(())
+}
+
+fn too_large(len_max: u64) -> Error {
+    let context = format!("the body is longer than {len_max} bytes");
+    Error::because(ErrorKind::Invalid, Reason::TooLarge, context)
+}
+
+fn wrong_len() -> Error {
+    let context = "the body is not as long as announced";
+    Error::because(ErrorKind::Invalid, Reason::LengthMismatch, context)
+}

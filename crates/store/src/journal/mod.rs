@@ -1,0 +1,187 @@
+//! The journal: every change of the catalog, written into the array, so that the server can be lost.
+//!
+//! The catalog numbers changes and keeps them in its outbox. The shipper writes what is new as one
+//! small batch, again and again: while a batch is being written, the next gathers (group commit).
+//! Small batches are merged into segments, and from time to time a snapshot of the catalog replaces
+//! all segments before it, so that recovery is bounded.
+//!
+//! Promises: when `wait(n)` returns, entries up to `n` are durable in the array; batches are written
+//! in order. Refuses to open over an array that knows changes its catalog does not.
+//! Does not: decide when an answer waits (`store`), or replay (`recover`).
+
+mod batch;
+mod merge;
+mod ship;
+mod snapshot;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dolium_array::{Array, BlobKind, StoredBlob};
+use dolium_block::Subkey;
+use dolium_catalog::Catalog;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub(crate) use batch::{Batch, Chain, SnapshotPart, parse_batch_name, parse_snapshot_name};
+
+use crate::blobs::seen_blob;
+use crate::{Error, ErrorKind, Result};
+
+/// How long an answer waits for the journal before it becomes "try again": the change is committed,
+/// but its promise of durability cannot be given yet.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+/// Blobs looked at by one listing call.
+pub(crate) const FOUND_PAGE: usize = 1000;
+
+/// A handle on the journal.
+pub(crate) struct Journal {
+    shipped: watch::Receiver<i64>,
+    committed: watch::Receiver<i64>,
+    merges: mpsc::Sender<oneshot::Sender<Result<()>>>,
+}
+
+/// What the shipper works with.
+pub(crate) struct Shipper {
+    pub(crate) catalog: Catalog,
+    pub(crate) array: Arc<Array>,
+    pub(crate) key: Subkey,
+    pub(crate) shipped: watch::Sender<i64>,
+    /// Everything up to here is in segments or snapshots, and no longer in the outbox.
+    pub(crate) base: Base,
+    /// The chain after the last shipped entry.
+    pub(crate) chain: Chain,
+    /// Batches that the next merge replaces.
+    pub(crate) unmerged: Vec<StoredBlob>,
+    pub(crate) unmerged_bytes: u64,
+}
+
+/// A point of the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Base {
+    pub(crate) seq: i64,
+    pub(crate) chain: Chain,
+}
+
+impl Base {
+    /// The key of `meta` that keeps it.
+    pub(crate) const META: &str = "journal_base";
+
+    pub(crate) fn encode(self) -> Vec<u8> {
+        [&self.seq.to_be_bytes()[..], &self.chain.0].concat()
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
+        let corrupt = || Error::new(ErrorKind::Corrupt, "the catalog's journal base is malformed");
+        let (seq, chain) = bytes.split_first_chunk::<8>().ok_or_else(corrupt)?;
+        let chain = chain.try_into().map_err(|_| corrupt())?;
+        Ok(Self { seq: i64::from_be_bytes(*seq), chain: Chain(chain) })
+    }
+}
+
+impl Journal {
+    /// Compares the array with the catalog and starts the shipper.
+    pub(crate) async fn open(
+        catalog: Catalog,
+        array: Arc<Array>,
+        key: Subkey,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Result<Self> {
+        let base = catalog.read(|tx| tx.meta(Base::META)).await.map_err(Error::from)?;
+        let base = match base {
+            Some(bytes) => Base::decode(&bytes)?,
+            None => Base { seq: 0, chain: Chain::START },
+        };
+        let committed = catalog.committed();
+        let newest = *committed.borrow();
+        let unmerged = unknown_batches(&catalog, &array, newest).await?;
+        let (shipped, shipped_seen) = watch::channel(base.seq);
+        let (merges, requests) = mpsc::channel(8);
+        let shipper = Shipper {
+            catalog,
+            array,
+            key,
+            shipped,
+            chain: base.chain,
+            base,
+            unmerged,
+            unmerged_bytes: 0,
+        };
+        tasks.spawn(shipper.run(requests, stop.clone()));
+        Ok(Self { shipped: shipped_seen, committed, merges })
+    }
+
+    /// Waits until the entry `seq` is durable in the array.
+    pub(crate) async fn wait(&self, seq: i64) -> Result<()> {
+        let mut shipped = self.shipped.clone();
+        let waited = tokio::time::timeout(WAIT_MAX, shipped.wait_for(|shipped| *shipped >= seq));
+        match waited.await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(Error::new(ErrorKind::Unavailable, "the server is shutting down")),
+            Err(_) => Err(Error::new(
+                ErrorKind::Unavailable,
+                "the change is committed here but the array does not take its journal entry; \
+                 see `dolium status`",
+            )),
+        }
+    }
+
+    /// Waits until everything committed so far is durable in the array.
+    pub(crate) async fn flush(&self) -> Result<()> {
+        let newest = *self.committed.borrow();
+        self.wait(newest).await
+    }
+
+    /// Merges all batches into segments, so that everything the journal needs is on record.
+    pub(crate) async fn settle(&self) -> Result<()> {
+        let stopped = || Error::new(ErrorKind::Unavailable, "the server is shutting down");
+        let (answer, wait) = oneshot::channel();
+        self.merges.send(answer).await.map_err(|_| stopped())?;
+        wait.await.map_err(|_| stopped())?
+    }
+
+    /// Number of the last entry that is durable in the array.
+    pub(crate) fn shipped(&self) -> i64 {
+        *self.shipped.borrow()
+    }
+}
+
+/// Journal blobs that the catalog has no record of: batches not yet merged. One that is newer than
+/// the catalog means that the catalog is an old copy; going on would fork history.
+async fn unknown_batches(
+    catalog: &Catalog,
+    array: &Array,
+    newest: i64,
+) -> Result<Vec<StoredBlob>> {
+    let mut unknown = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = array.found(BlobKind::Journal, after.as_deref(), FOUND_PAGE).await?;
+        for found in &page.blobs {
+            let name = found.id.name().to_owned();
+            if parse_batch_name(&name).is_some_and(|(_, last)| last > newest) {
+                return Err(Error::new(
+                    ErrorKind::Conflict,
+                    "the array holds newer changes than this catalog: the catalog is an old copy; \
+                     rebuild it with `dolium recover`",
+                ));
+            }
+            let row_name = (array.name().to_owned(), name);
+            let known = catalog
+                .read(move |tx| {
+                    tx.blob(&row_name.0, dolium_catalog::BlobKind::Journal, &row_name.1)
+                })
+                .await
+                .map_err(Error::from)?;
+            if known.is_none() {
+                unknown.push(seen_blob(found, array.layout()));
+            }
+        }
+        match (page.more, page.blobs.last()) {
+            (true, Some(last)) => after = Some(last.id.name().to_owned()),
+            _ => return Ok(unknown),
+        }
+    }
+}

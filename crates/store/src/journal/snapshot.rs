@@ -1,0 +1,139 @@
+//! Snapshots: all journaled rows, so that recovery need not replay history from its beginning.
+//!
+//! Rows are read page by page while writes go on. That is enough: every entry since the snapshot began
+//! is replayed over it, and entries hold whole rows.
+
+use dolium_array::{BlobId, BlobKind, StoredBlob};
+use dolium_catalog::{BlobKind as RowKind, Change, Entry, Op, TableDef, Val, journaled_tables};
+use dolium_provider::Payload;
+
+use super::{Shipper, SnapshotPart, parse_batch_name, parse_snapshot_name};
+use crate::blobs::{blob_row, stored_blob};
+use crate::{Error, Result};
+
+/// Rows read at a time.
+const PAGE_ROWS: usize = 500;
+/// A part is written once it holds so many bytes.
+const PART_LEN: usize = 8 << 20;
+/// Records looked at by one page.
+const RECORDS_PAGE: i64 = 1000;
+
+/// The part being filled.
+struct Filling {
+    entry: Entry,
+    len: usize,
+    number: u32,
+}
+
+impl Shipper {
+    /// Writes a snapshot of everything up to the base, then removes what it replaces.
+    pub(super) async fn snapshot(&mut self) -> Result<()> {
+        let mut part = Filling { entry: Entry::default(), len: 0, number: 0 };
+        for table in journaled_tables() {
+            self.dump_table(table, &mut part).await?;
+        }
+        self.write_part(&mut part, true).await?;
+        tracing::info!(seq = self.base.seq, parts = part.number, "a snapshot was written");
+        self.remove_replaced().await
+    }
+
+    async fn dump_table(&self, table: &'static TableDef, part: &mut Filling) -> Result<()> {
+        let Some(id) = table.journal_id else { return Ok(()) };
+        let mut after: Option<Vec<Val>> = None;
+        loop {
+            let from = after.take();
+            let rows = self.catalog.read(move |tx| tx.dump(id, from.as_deref(), PAGE_ROWS)).await;
+            let rows = rows.map_err(Error::from)?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = Some(last[..table.key_len].to_vec());
+            for values in rows {
+                part.len += values.iter().map(val_len).sum::<usize>();
+                part.entry.changes.push(Change { table: id, op: Op::Put, values });
+            }
+            if part.len >= PART_LEN {
+                self.write_part(part, false).await?;
+            }
+        }
+    }
+
+    async fn write_part(&self, part: &mut Filling, is_last: bool) -> Result<()> {
+        let sealed = SnapshotPart {
+            seq: self.base.seq,
+            chain: self.base.chain,
+            number: part.number,
+            is_last,
+            rows: std::mem::take(&mut part.entry).encode(),
+        };
+        let id = BlobId::new(BlobKind::Snapshot, sealed.name())?;
+        let body = Payload::from(sealed.seal(&self.key)?);
+        // A snapshot of the same point that was cut short may have left this part behind.
+        let left = self.record(RowKind::Snapshot, id.name()).await?;
+        if let Some(left) = left {
+            self.forget(RowKind::Snapshot, left).await?;
+        }
+        let blob = self.array.put(&id, body).await?;
+        let row = blob_row(self.array.name(), &blob);
+        self.catalog.write(move |tx| tx.insert_blob(&row)).await.map_err(Error::from)?;
+        part.number += 1;
+        part.len = 0;
+        Ok(())
+    }
+
+    /// Removes segments and snapshots that the present snapshot replaces.
+    async fn remove_replaced(&self) -> Result<()> {
+        let base = self.base.seq;
+        for blob in self.records(RowKind::Journal).await? {
+            if parse_batch_name(blob.id.name()).is_some_and(|(_, last)| last <= base) {
+                self.forget(RowKind::Journal, blob).await?;
+            }
+        }
+        for blob in self.records(RowKind::Snapshot).await? {
+            if parse_snapshot_name(blob.id.name()).is_some_and(|(seq, _)| seq < base) {
+                self.forget(RowKind::Snapshot, blob).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn record(&self, kind: RowKind, name: &str) -> Result<Option<StoredBlob>> {
+        let (array, name) = (self.array.name().to_owned(), name.to_owned());
+        let row = self.catalog.read(move |tx| tx.blob(&array, kind, &name)).await;
+        row.map_err(Error::from)?.as_ref().map(stored_blob).transpose()
+    }
+
+    async fn records(&self, kind: RowKind) -> Result<Vec<StoredBlob>> {
+        let mut all = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let (array, from) = (self.array.name().to_owned(), after.take());
+            let page = self.catalog.read(move |tx| tx.blobs(&array, kind, from.as_deref(), RECORDS_PAGE));
+            let page = page.await.map_err(Error::from)?;
+            let Some(last) = page.last() else { return Ok(all) };
+            after = Some(last.name.clone());
+            for row in &page {
+                all.push(stored_blob(row)?);
+            }
+        }
+    }
+
+    /// Removes a blob, its bytes before its record: a crash in between leaves a record of nothing,
+    /// which the next snapshot removes again.
+    async fn forget(&self, kind: RowKind, blob: StoredBlob) -> Result<()> {
+        if let Err(error) = self.array.delete(&blob).await {
+            tracing::warn!(blob = %blob.id, %error, "a replaced journal blob could not be removed");
+            return Ok(());
+        }
+        let (array, name) = (self.array.name().to_owned(), blob.id.name().to_owned());
+        let gone = self.catalog.write(move |tx| tx.delete_blob(&array, kind, &name));
+        gone.await.map_err(Error::from)?;
+        Ok(())
+    }
+}
+
+fn val_len(val: &Val) -> usize {
+    match val {
+        Val::Null | Val::Int(_) => 8,
+        Val::Text(text) => text.len(),
+        Val::Blob(bytes) => bytes.len(),
+    }
+}

@@ -1,0 +1,197 @@
+//! The packer: group commit for blocks.
+//!
+//! Sealed blocks of all requests gather in one open pack. A request that has handed in its last block
+//! asks for a flush; if a lane is free the pack is written at once, otherwise it goes when one becomes
+//! free, together with everything that arrived meanwhile. So sixteen small writes cost one round of
+//! provider writes, and large ones fill whole packs.
+//!
+//! Promises: a ticket is answered once its pack is durable in the array, or with the array's error;
+//! bytes held are bounded by the permits that callers bring.
+//! Does not: record packs in the catalog; the committing transaction does.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use dolium_array::{Array, BlobId, BlobKind, StoredBlob};
+use dolium_block::{BlockId, PackBuilder, PackEntry, PackId, SealedBlock, Subkey};
+use dolium_provider::Payload;
+use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, SetOnce};
+
+use crate::{Error, ErrorKind, Result};
+
+/// Packs being written at the same time: one to keep providers busy while the next fills.
+const LANES: usize = 2;
+
+/// A pack that is durable in the array.
+#[derive(Debug)]
+pub(crate) struct StoredPack {
+    pub(crate) id: PackId,
+    pub(crate) blob: StoredBlob,
+}
+
+type Outcome = std::result::Result<Arc<StoredPack>, Arc<dolium_array::Error>>;
+
+/// Where a pack's outcome appears.
+#[derive(Debug)]
+struct Slot {
+    id: PackId,
+    outcome: SetOnce<Outcome>,
+}
+
+/// A block on its way into a pack.
+#[derive(Clone, Debug)]
+pub(crate) struct Ticket {
+    slot: Arc<Slot>,
+    pub(crate) entry: PackEntry,
+}
+
+impl Ticket {
+    /// Waits until the pack is durable.
+    pub(crate) async fn wait(&self) -> Result<Arc<StoredPack>> {
+        match self.slot.outcome.wait().await {
+            Ok(pack) => Ok(pack.clone()),
+            Err(source) => Err(Error::new(ErrorKind::Unavailable, format!("array: {source}"))
+                .with_source(source.clone())),
+        }
+    }
+}
+
+/// A pack that takes blocks.
+struct Filling {
+    builder: PackBuilder,
+    slot: Arc<Slot>,
+    permits: Vec<OwnedSemaphorePermit>,
+    /// Somebody waits for it.
+    urgent: bool,
+}
+
+#[derive(Default)]
+struct State {
+    filling: Option<Filling>,
+    full: VecDeque<Filling>,
+    lanes_busy: usize,
+    pending: HashMap<BlockId, Ticket>,
+}
+
+/// Gathers blocks for one array. Clones share the packs.
+#[derive(Clone)]
+pub(crate) struct Packer {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    array: Arc<Array>,
+    index_key: Subkey,
+    pack_len: usize,
+    state: Mutex<State>,
+}
+
+impl Packer {
+    pub(crate) fn new(array: Arc<Array>, index_key: Subkey, pack_len: usize) -> Self {
+        let state = Mutex::default();
+        Self { shared: Arc::new(Shared { array, index_key, pack_len, state }) }
+    }
+
+    /// The ticket of a block that is on its way, if one is.
+    pub(crate) fn pending(&self, id: &BlockId) -> Option<Ticket> {
+        self.shared.state.lock().pending.get(id).cloned()
+    }
+
+    /// Hands in a block. `permit` is held until its pack is written.
+    pub(crate) fn submit(&self, block: SealedBlock, permit: OwnedSemaphorePermit) -> Ticket {
+        let mut state = self.shared.state.lock();
+        if let Some(ticket) = state.pending.get(&block.id) {
+            return ticket.clone();
+        }
+        let id = block.id;
+        let filling = state.filling.get_or_insert_with(Filling::new);
+        let entry = filling.builder.push(block);
+        filling.permits.push(permit);
+        let ticket = Ticket { slot: filling.slot.clone(), entry };
+        let is_full = filling.builder.len() >= self.shared.pack_len;
+        state.pending.insert(id, ticket.clone());
+        if is_full {
+            let filling = state.filling.take();
+            state.full.extend(filling);
+            self.start(&mut state);
+        }
+        ticket
+    }
+
+    /// Asks that the pack of this ticket be written without waiting for more.
+    pub(crate) fn flush(&self, ticket: &Ticket) {
+        let mut state = self.shared.state.lock();
+        if let Some(filling) = &mut state.filling
+            && Arc::ptr_eq(&filling.slot, &ticket.slot)
+        {
+            filling.urgent = true;
+            self.start(&mut state);
+        }
+    }
+
+    /// Starts as many packs as there are free lanes.
+    fn start(&self, state: &mut State) {
+        while state.lanes_busy < LANES {
+            let next = match state.full.pop_front() {
+                Some(full) => full,
+                None => match state.filling.take_if(|filling| filling.urgent) {
+                    Some(filling) => filling,
+                    None => return,
+                },
+            };
+            state.lanes_busy += 1;
+            tokio::spawn(self.clone().write(next));
+        }
+    }
+
+    /// Writes one pack and answers its tickets.
+    async fn write(self, filling: Filling) {
+        let Filling { builder, slot, permits, .. } = filling;
+        let (outcome, blocks) = self.shared.write(builder).await;
+        if let Err(error) = &outcome {
+            tracing::warn!(pack = %slot.id, %error, "a pack could not be written");
+        }
+        let mut state = self.shared.state.lock();
+        for id in blocks {
+            // A block of a failed pack may be on its way again in another one.
+            if state.pending.get(&id).is_some_and(|ticket| Arc::ptr_eq(&ticket.slot, &slot)) {
+                state.pending.remove(&id);
+            }
+        }
+        state.lanes_busy -= 1;
+        self.start(&mut state);
+        drop(state);
+        drop(permits);
+        // Only this task sets the outcome, once.
+        drop(slot.outcome.set(outcome));
+    }
+}
+
+impl Filling {
+    fn new() -> Self {
+        let id = PackId::random();
+        let slot = Arc::new(Slot { id, outcome: SetOnce::new() });
+        Self { builder: PackBuilder::new(id), slot, permits: Vec::new(), urgent: false }
+    }
+}
+
+impl Shared {
+    async fn write(&self, builder: PackBuilder) -> (Outcome, Vec<BlockId>) {
+        let blocks = builder.ids();
+        let outcome = async {
+            let pack = builder.finish(&self.index_key).map_err(|source| {
+                let kind = dolium_array::ErrorKind::Unexpected;
+                dolium_array::Error::new(kind, "seal", source.to_string())
+            })?;
+            let blob = self.array.put(&pack_blob(&pack.id)?, Payload::from(pack.segments)).await?;
+            Ok(Arc::new(StoredPack { id: pack.id, blob }))
+        };
+        (outcome.await.map_err(Arc::new), blocks)
+    }
+}
+
+/// The array's name for a pack.
+pub(crate) fn pack_blob(id: &PackId) -> dolium_array::Result<BlobId> {
+    BlobId::new(BlobKind::Pack, id.to_string())
+}

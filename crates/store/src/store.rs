@@ -1,0 +1,157 @@
+//! The store itself: its parts put together, and what every verb begins with.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dolium_catalog::{Catalog, Committed, ContainerRow, ReadTx, WriteTx};
+use dolium_identity::Principal;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+use tokio_util::sync::CancellationToken;
+
+use crate::journal::Journal;
+use crate::lane::Lane;
+use crate::names::ContainerName;
+use crate::packer::Packer;
+use crate::settings::{Durability, Keys, StoreParts, StoreSettings};
+use crate::{Error, ErrorKind, Reason, Result};
+
+/// Every verb of the product. Clones share everything.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) catalog: Catalog,
+    pub(crate) lanes: BTreeMap<String, Lane>,
+    pub(crate) default_array: String,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) journal: Journal,
+    pub(crate) settings: StoreSettings,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+    /// Collection, scrub and repair exclude each other.
+    pub(crate) care: tokio::sync::Mutex<()>,
+}
+
+impl Store {
+    /// Opens the store and starts its background work.
+    pub async fn open(parts: StoreParts, settings: StoreSettings) -> Result<Self> {
+        let StoreParts { catalog, arrays, master_key } = parts;
+        let default = arrays.first().ok_or_else(|| {
+            Error::new(ErrorKind::Invalid, "a store needs at least one array")
+        })?;
+        let default_array = default.name().to_owned();
+        let keys = Arc::new(Keys::new(&master_key));
+        let ingest_permits = Arc::new(Semaphore::new(settings.ingest_bytes_max));
+        let read_ahead_permits = Arc::new(Semaphore::new(settings.read_ahead_blocks_max));
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let journal_array = default.clone();
+        let named = arrays.iter().map(|array| (array.name().to_owned(), array.clone()));
+        let named: Arc<[_]> = named.collect();
+        let lanes = arrays.into_iter().map(|array| {
+            let packer =
+                Packer::new(array.clone(), keys.pack_index.clone(), settings.pack_len);
+            let lane = Lane {
+                array: array.clone(),
+                arrays: named.clone(),
+                packer,
+                catalog: catalog.clone(),
+                keys: keys.clone(),
+                ingest_permits: ingest_permits.clone(),
+                read_ahead_permits: read_ahead_permits.clone(),
+            };
+            (array.name().to_owned(), lane)
+        });
+        let lanes = lanes.collect();
+        let journal =
+            Journal::open(catalog.clone(), journal_array, keys.journal.clone(), &tasks, &stop)
+                .await?;
+        let inner = Inner {
+            catalog,
+            lanes,
+            default_array,
+            keys,
+            journal,
+            settings,
+            tasks,
+            stop,
+            care: tokio::sync::Mutex::default(),
+        };
+        let store = Self { inner: Arc::new(inner) };
+        store.start_background();
+        Ok(store)
+    }
+
+    /// Stops background work and waits until everything committed is in the journal.
+    pub async fn close(&self) -> Result<()> {
+        let flushed = self.inner.journal.flush().await;
+        self.inner.stop.cancel();
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+        flushed
+    }
+
+    /// The catalog, for components that keep their own rows there.
+    pub fn catalog(&self) -> &Catalog {
+        &self.inner.catalog
+    }
+
+    /// Waits until a change that some component committed is as durable as the settings promise.
+    pub async fn settled<T>(&self, committed: Committed<T>) -> Result<T> {
+        if let (Some(seq), Durability::Array) =
+            (committed.journal_seq, self.inner.settings.durability)
+        {
+            self.inner.journal.wait(seq).await?;
+        }
+        Ok(committed.value)
+    }
+
+    /// Runs a transaction and waits for its durability.
+    pub(crate) async fn commit<T: Send + 'static>(
+        &self,
+        op: impl Fn(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let committed = self.inner.catalog.write(op).await?;
+        self.settled(committed).await
+    }
+
+    /// Runs a read.
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        op: impl FnOnce(&mut ReadTx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.inner.catalog.read(op).await
+    }
+
+    /// The way to the array of a container.
+    pub(crate) fn lane(&self, container: &ContainerRow) -> Result<&Lane> {
+        self.lane_named(&container.array_name)
+    }
+
+    pub(crate) fn lane_named(&self, array: &str) -> Result<&Lane> {
+        self.inner.lanes.get(array).ok_or_else(|| {
+            let context = format!("the array {array} is not configured");
+            Error::new(ErrorKind::Unavailable, context)
+        })
+    }
+}
+
+/// Finds a container by name and checks that the principal may use it. The one permission rule so
+/// far: the owning account and administrators may, nobody else.
+pub(crate) fn permitted(
+    tx: &mut ReadTx<'_>,
+    who: &Principal,
+    name: &ContainerName,
+) -> Result<ContainerRow> {
+    let row = tx.container_by_bucket(name.as_str())?.ok_or_else(|| {
+        let context = format!("there is no container {name}");
+        Error::because(ErrorKind::NotFound, Reason::NoSuchContainer, context)
+    })?;
+    if row.account_id.0 == who.account_id || who.admin {
+        Ok(row)
+    } else {
+        Err(Error::new(ErrorKind::Denied, format!("the container {name} belongs to another account")))
+    }
+}

@@ -1,0 +1,265 @@
+//! The rules of writing and removing versions, inside the committing transaction.
+//!
+//! Every protocol's writes end here, so versioning, conditions, quotas, references and the change log
+//! hold for all of them. At most one version of a path is live and it is then the newest; a delete
+//! marker hides the path.
+
+use std::collections::HashMap;
+
+use dolium_block::{BlockId, Node};
+use dolium_catalog::{
+    BlockRow, ChangeKind, ChangeRow, Cluster, ContainerRow, UserId, VersionRow,
+    Versioning as RowVersioning, WriteTx,
+};
+
+use crate::blobs::blob_row;
+use crate::clock::now;
+use crate::condition::Present;
+use crate::ingest::NewBlocks;
+use crate::names::{Instant, ObjectPath};
+use crate::request::{Condition, Description};
+use crate::rows;
+use crate::{Error, ErrorKind, Reason, Result};
+
+/// A version about to be written.
+#[derive(Clone, Debug)]
+pub(crate) struct NewVersion {
+    pub(crate) path: ObjectPath,
+    pub(crate) size: u64,
+    pub(crate) etag: String,
+    pub(crate) description: Description,
+    pub(crate) merkle: Option<Vec<u8>>,
+    pub(crate) author: i64,
+    pub(crate) root: Node,
+}
+
+/// Notes new packs and blocks and refers to the content of `root`.
+pub(crate) fn link(
+    tx: &mut WriteTx<'_>,
+    array: &str,
+    container: &ContainerRow,
+    root: &Node,
+    new: &NewBlocks,
+) -> Result<()> {
+    for (pack, entries) in &new.packs {
+        let block = |entry: &dolium_block::PackEntry| BlockRow {
+            id: entry.id,
+            pack: pack.id,
+            start: entry.offset.into(),
+            sealed_len: entry.sealed_len.into(),
+            len: entry.len.into(),
+            codec: entry.codec as i64,
+            is_node: entry.is_node,
+            unref_at: None,
+        };
+        let blocks: Vec<BlockRow> = entries.iter().map(block).collect();
+        tx.insert_pack_blocks(&blob_row(array, &pack.blob), &blocks)?;
+    }
+    refer(tx, container, root.references(), &new.nodes)
+}
+
+/// Adds references, and for nodes that the account did not refer to before those of their children.
+fn refer(
+    tx: &mut WriteTx<'_>,
+    container: &ContainerRow,
+    ids: Vec<BlockId>,
+    nodes: &HashMap<BlockId, Vec<BlockId>>,
+) -> Result<()> {
+    let mut waiting = vec![ids];
+    while let Some(ids) = waiting.pop() {
+        let added = tx.add_refs(container.account_id, &ids)?;
+        if let Some(missing) = added.missing.first() {
+            // It was collected between our look and this commit. Sending again stores it again.
+            let context = format!("block {missing} was collected meanwhile; send the data again");
+            return Err(Error::new(ErrorKind::Unavailable, context));
+        }
+        for node in added.new_nodes {
+            let children = nodes.get(&node).ok_or_else(|| {
+                let context = "a part of the block list changed meanwhile; try again";
+                Error::new(ErrorKind::Unavailable, context)
+            })?;
+            waiting.push(children.clone());
+        }
+    }
+    Ok(())
+}
+
+/// Drops the references of an encoded block list.
+pub(crate) fn unlink(tx: &mut WriteTx<'_>, container: &ContainerRow, list: &[u8]) -> Result<()> {
+    if list.is_empty() {
+        return Ok(());
+    }
+    let references = Node::decode(list)?.references();
+    Ok(tx.drop_refs(container.account_id, &references, now().0)?)
+}
+
+/// Checks a write's condition against the live version.
+pub(crate) fn check(
+    tx: &mut WriteTx<'_>,
+    container: &ContainerRow,
+    path: &ObjectPath,
+    condition: &Condition,
+) -> Result<()> {
+    if *condition == Condition::default() {
+        return Ok(());
+    }
+    let live = tx.live(container.id, path.as_str().as_bytes())?;
+    let present = live
+        .as_ref()
+        .map(|row| Present { etag: &row.etag, created: Instant(row.created) });
+    condition.check_write(present)
+}
+
+/// Writes a version with content. The caller has locked the container and linked the content.
+pub(crate) fn write_version(
+    tx: &mut WriteTx<'_>,
+    container: &ContainerRow,
+    serial: i64,
+    new: NewVersion,
+) -> Result<VersionRow> {
+    let path = new.path.as_str().as_bytes().to_vec();
+    make_way(tx, container, &path)?;
+    let row = VersionRow {
+        container_id: container.id,
+        path,
+        serial,
+        cluster: Cluster::Normal,
+        null_version: container.versioning != RowVersioning::On,
+        created: now().0,
+        size: new.size as i64,
+        etag: new.etag,
+        content_type: new.description.content_type,
+        root: new.merkle,
+        author: UserId(new.author),
+        meta: rows::encode_attributes(&new.description.attributes),
+        list: new.root.encode(),
+    };
+    tx.insert_version(&row)?;
+    note_change(tx, container, serial, ChangeKind::Put, &row)?;
+    check_quota(tx, container)?;
+    Ok(row)
+}
+
+/// Writes a delete marker. The caller has locked the container.
+pub(crate) fn write_marker(
+    tx: &mut WriteTx<'_>,
+    container: &ContainerRow,
+    serial: i64,
+    path: &[u8],
+    author: i64,
+) -> Result<VersionRow> {
+    make_way(tx, container, path)?;
+    let row = VersionRow {
+        container_id: container.id,
+        path: path.to_vec(),
+        serial,
+        cluster: Cluster::Deleted,
+        null_version: container.versioning != RowVersioning::On,
+        created: now().0,
+        size: 0,
+        etag: String::new(),
+        content_type: String::new(),
+        root: None,
+        author: UserId(author),
+        meta: Vec::new(),
+        list: Vec::new(),
+    };
+    tx.insert_version(&row)?;
+    note_change(tx, container, serial, ChangeKind::Delete, &row)?;
+    Ok(row)
+}
+
+/// Makes way for a new version: the null version goes if the new one will be null, and whatever is
+/// live then becomes history.
+fn make_way(tx: &mut WriteTx<'_>, container: &ContainerRow, path: &[u8]) -> Result<()> {
+    let head = tx.head(container.id, path)?;
+    let Some(head) = head else { return Ok(()) };
+    if container.versioning != RowVersioning::On {
+        let null = if head.null_version {
+            Some(head.serial)
+        } else {
+            tx.null_version(container.id, path)?.map(|row| row.serial)
+        };
+        if let Some(serial) = null {
+            let gone = tx.delete_version(container.id, path, serial)?;
+            unlink(tx, container, &gone.list)?;
+            if serial == head.serial {
+                return Ok(());
+            }
+        }
+    }
+    if head.cluster == Cluster::Normal {
+        tx.set_cluster(container.id, path, head.serial, Cluster::History)?;
+    }
+    Ok(())
+}
+
+/// Removes one version for good; the next newest takes its place if it was the newest.
+pub(crate) fn remove_version(
+    tx: &mut WriteTx<'_>,
+    container: &ContainerRow,
+    change: i64,
+    gone: &VersionRow,
+) -> Result<()> {
+    tx.delete_version(container.id, &gone.path, gone.serial)?;
+    unlink(tx, container, &gone.list)?;
+    let head = tx.head(container.id, &gone.path)?;
+    let was_head = head.as_ref().is_none_or(|head| head.serial < gone.serial);
+    if !was_head {
+        return Ok(());
+    }
+    match head {
+        Some(head) if head.cluster == Cluster::History => {
+            tx.set_cluster(container.id, &head.path, head.serial, Cluster::Normal)?;
+            note_change(tx, container, change, ChangeKind::Put, &head)
+        }
+        _ if gone.cluster == Cluster::Normal => {
+            note_change(tx, container, change, ChangeKind::Delete, gone)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn note_change(
+    tx: &mut WriteTx<'_>,
+    container: &ContainerRow,
+    seq: i64,
+    kind: ChangeKind,
+    row: &VersionRow,
+) -> Result<()> {
+    let change = ChangeRow {
+        container_id: container.id,
+        seq,
+        kind,
+        path: row.path.clone(),
+        serial: row.serial,
+        at: now().0,
+    };
+    Ok(tx.append_change(&change)?)
+}
+
+/// Quotas count all versions in bytes and current objects in number. Checked after the change, whose
+/// transaction an error undoes.
+fn check_quota(tx: &mut WriteTx<'_>, container: &ContainerRow) -> Result<()> {
+    let passed = |what: &str| {
+        let context = format!("the quota of the {what} is used up");
+        Error::because(ErrorKind::Denied, Reason::QuotaExceeded, context)
+    };
+    if container.quota_bytes.is_some() || container.quota_objects.is_some() {
+        let state = tx.container_state(container.id)?;
+        let over = state.is_some_and(|state| {
+            container.quota_bytes.is_some_and(|quota| state.version_bytes > quota)
+                || container.quota_objects.is_some_and(|quota| state.objects > quota)
+        });
+        if over {
+            return Err(passed("container"));
+        }
+    }
+    let account = tx.account(container.account_id)?;
+    if let Some(quota) = account.and_then(|account| account.quota_bytes)
+        && tx.account_usage(container.account_id)?.version_bytes > quota
+    {
+        return Err(passed("account"));
+    }
+    Ok(())
+}
