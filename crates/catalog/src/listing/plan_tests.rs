@@ -165,6 +165,10 @@ fn run(engine: &mut dyn Engine) {
         tx.version(CONTAINER, path, 105_001)
     });
     check(sql, "version_key", |tx| tx.null_version(CONTAINER, path));
+    let after = [Val::Blob(path.to_vec()), Val::Int(105_001)];
+    check(sql, "version_key", |tx| {
+        tx.lists(CONTAINER, Some(&after), 100)
+    });
     // Pages of a snapshot.
     let key = [Val::Int(1), Val::Blob(path.to_vec()), Val::Int(105_001)];
     check(sql, "version_key", |tx| tx.dump(6, Some(&key), 500));

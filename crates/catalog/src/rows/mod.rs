@@ -8,6 +8,7 @@ mod access_key;
 mod account;
 mod blob;
 mod block;
+mod block_list;
 mod block_ref;
 mod change_log;
 mod container;

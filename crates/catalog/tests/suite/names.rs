@@ -1,10 +1,11 @@
 //! Accounts, users, keys, containers, bucket names: uniqueness, pages, refusals.
 
 use dolium_catalog::{
-    AccessKeyRow, AccountId, Catalog, Error, ErrorKind, NewContainer, UserId, UserRow, WriteTx,
+    AccessKeyRow, AccountId, Catalog, Cluster, ContainerId, Error, ErrorKind, NewContainer, UserId,
+    UserRow, Val, VersionRow, WriteTx,
 };
 
-use super::fixture::{container, read, write};
+use super::fixture::{container, read, version, write};
 
 pub(super) async fn run(catalog: &Catalog) {
     accounts_and_users(catalog).await;
@@ -224,10 +225,46 @@ async fn uploads(catalog: &Catalog) {
         tx.delete_container(id)
     })
     .await;
+    lists(catalog, id).await;
     let parts = write(catalog, move |tx| tx.delete_upload(id, "3")).await;
     assert_eq!(parts, [part(1, 7), part(2, 6)]);
     refused(catalog, ErrorKind::NotFound, move |tx| {
         tx.put_part(&part(1, 1))
     })
     .await;
+}
+
+/// Every list of the versions and parts comes once, whatever the page size is.
+async fn lists(catalog: &Catalog, id: ContainerId) {
+    write(catalog, move |tx| {
+        for (list, path) in [(10, b"x"), (11, b"x"), (12, b"x"), (13, b"y")] {
+            let serial = tx.lock_container(id)?.seq;
+            let row = version(id, path, serial, Cluster::History);
+            tx.insert_version(&VersionRow {
+                list: vec![list],
+                ..row
+            })?;
+        }
+        Ok(())
+    })
+    .await;
+    for limit in 1..8 {
+        let (mut seen, mut cursor) = (Vec::new(), None::<Vec<Val>>);
+        loop {
+            let after = cursor.take();
+            let page = read(catalog, move |tx| tx.lists(id, after.as_deref(), limit)).await;
+            assert!(page.0.len() as i64 <= limit);
+            seen.extend(page.0.into_iter().flatten());
+            match page.1 {
+                Some(next) => cursor = Some(next),
+                None => break,
+            }
+        }
+        assert_eq!(seen, [12, 11, 10, 13, 1, 2], "limit {limit}");
+    }
+    let bad = catalog
+        .read(move |tx| tx.lists(id, Some(&[Val::Null]), 1))
+        .await
+        .unwrap_err();
+    assert_eq!(bad.kind(), ErrorKind::Invalid);
 }
