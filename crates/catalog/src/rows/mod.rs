@@ -13,6 +13,7 @@ mod change_log;
 mod container;
 mod container_state;
 mod id_list;
+mod meta;
 mod part;
 mod upload;
 mod user;
