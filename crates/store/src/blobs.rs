@@ -42,7 +42,10 @@ pub(crate) fn blob_row(array: &str, blob: &StoredBlob) -> BlobRow {
 /// What the array needs to read a recorded blob.
 pub(crate) fn stored_blob(row: &BlobRow) -> Result<StoredBlob> {
     let layout = row.layout.parse().map_err(|_| {
-        Error::new(ErrorKind::Corrupt, format!("blob {} has an unknown layout", row.name))
+        Error::new(
+            ErrorKind::Corrupt,
+            format!("blob {} has an unknown layout", row.name),
+        )
     })?;
     Ok(StoredBlob {
         id: BlobId::new(array_kind(row.kind), row.name.clone())?,
@@ -54,12 +57,22 @@ pub(crate) fn stored_blob(row: &BlobRow) -> Result<StoredBlob> {
 
 /// A blob that only listings know, good enough to be deleted: where its shards were seen.
 pub(crate) fn seen_blob(found: &FoundBlob, layout: Layout) -> StoredBlob {
-    let count = found.shards.iter().map(|shard| usize::from(shard.index) + 1).max().unwrap_or(0);
+    let count = found
+        .shards
+        .iter()
+        .map(|shard| usize::from(shard.index) + 1)
+        .max()
+        .unwrap_or(0);
     let mut shards = vec![None; count];
     for shard in &found.shards {
         shards[usize::from(shard.index)] = Some(shard.member);
     }
-    StoredBlob { id: found.id.clone(), len: 0, layout, placement: Placement::new(shards) }
+    StoredBlob {
+        id: found.id.clone(),
+        len: 0,
+        layout,
+        placement: Placement::new(shards),
+    }
 }
 
 /// When the youngest shard of a found blob was put, if any provider says.

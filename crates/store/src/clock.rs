@@ -6,6 +6,8 @@ use crate::Instant;
 
 /// The present moment.
 pub(crate) fn now() -> Instant {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Instant(since.as_micros() as i64)
 }

@@ -58,7 +58,11 @@ impl Store {
     /// Frees what nothing refers to.
     pub async fn collect(&self, reporter: &dyn CollectReporter) -> Result<Collected> {
         let _alone = self.inner.care.lock().await;
-        let mut collection = Collection { store: self, reporter, done: Collected::default() };
+        let mut collection = Collection {
+            store: self,
+            reporter,
+            done: Collected::default(),
+        };
         collection.release_nodes().await?;
         collection.remove_garbage().await?;
         for lane in self.inner.lanes.values() {
@@ -113,12 +117,19 @@ impl Collection<'_> {
         let age = self.store.inner.settings.garbage_age_min.as_micros() as i64;
         let before = now().0.saturating_sub(age);
         loop {
-            let page = self.store.look(move |tx| Ok(tx.garbage(before, PAGE)?)).await?;
+            let page = self
+                .store
+                .look(move |tx| Ok(tx.garbage(before, PAGE)?))
+                .await?;
             if page.is_empty() || !self.report() {
                 return Ok(());
             }
             let ids: Vec<BlockId> = page.iter().map(|row| row.id).collect();
-            let removed = self.store.inner.catalog.write(move |tx| tx.remove_garbage(&ids, before));
+            let removed = self
+                .store
+                .inner
+                .catalog
+                .write(move |tx| tx.remove_garbage(&ids, before));
             let removed = removed.await.map_err(Error::from)?.value;
             self.done.blocks_removed += removed;
             if removed == 0 {
@@ -132,11 +143,13 @@ impl Collection<'_> {
         let mut after: Option<String> = None;
         loop {
             let (array, from) = (lane.array.name().to_owned(), after.take());
-            let page = self.store.look(move |tx| {
-                Ok(tx.blobs(&array, RowKind::Pack, from.as_deref(), PAGE)?)
-            });
+            let page = self
+                .store
+                .look(move |tx| Ok(tx.blobs(&array, RowKind::Pack, from.as_deref(), PAGE)?));
             let page = page.await?;
-            let Some(last) = page.last() else { return Ok(()) };
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
             after = Some(last.name.clone());
             for row in page.iter().filter(|row| row.state == BlobState::Dying) {
                 self.drop_pack(lane, &stored_blob(row)?).await?;
@@ -164,7 +177,10 @@ impl Collection<'_> {
             let page = page.await?;
             let Some((_, last)) = page.last() else { break };
             after = Some(last.name.clone());
-            for (live, row) in page.into_iter().filter(|(_, row)| row.state == BlobState::Live) {
+            for (live, row) in page
+                .into_iter()
+                .filter(|(_, row)| row.state == BlobState::Live)
+            {
                 let blob = stored_blob(&row)?;
                 match sort(&live, row.len) {
                     // A pack whose commit is on its way has no blocks yet.
@@ -195,7 +211,10 @@ impl Collection<'_> {
             let blocks = self.store.look(move |tx| Ok(tx.pack_blocks(pack)?)).await?;
             for row in blocks {
                 let start = row.start as u64;
-                let sealed = lane.array.read(&blob, start..start + row.sealed_len as u64).await?;
+                let sealed = lane
+                    .array
+                    .read(&blob, start..start + row.sealed_len as u64)
+                    .await?;
                 let block = SealedBlock {
                     id: row.id,
                     codec: Codec::try_from(row.codec as u8)?,
@@ -204,12 +223,19 @@ impl Collection<'_> {
                     bytes: sealed.to_vec(),
                 };
                 let entry = builder.push(block);
-                moving.push((BlockRow { start: entry.offset.into(), ..row }, pack));
+                moving.push((
+                    BlockRow {
+                        start: entry.offset.into(),
+                        ..row
+                    },
+                    pack,
+                ));
             }
             emptied.push(blob);
             if builder.len() >= COMPACTED_LEN {
                 let full = std::mem::replace(&mut builder, PackBuilder::new(PackId::random()));
-                self.move_blocks(lane, full, std::mem::take(&mut moving)).await?;
+                self.move_blocks(lane, full, std::mem::take(&mut moving))
+                    .await?;
                 for blob in emptied.drain(..) {
                     self.drop_pack(lane, &blob).await?;
                 }
@@ -235,13 +261,23 @@ impl Collection<'_> {
     ) -> Result<()> {
         let pack = builder.finish(&self.store.inner.keys.pack_index)?;
         let id = pack.id;
-        let blob = lane.array.put(&pack_blob(&id)?, pack.segments.into()).await?;
+        let blob = lane
+            .array
+            .put(&pack_blob(&id)?, pack.segments.into())
+            .await?;
         self.done.bytes_rewritten += blob.len;
         let row = blob_row(lane.array.name(), &blob);
         let moved = self.store.inner.catalog.write(move |tx| {
             tx.insert_pack_blocks(&row, &[])?;
             for (block, from) in &moving {
-                tx.move_block(block.id, *from, &BlockRow { pack: id, ..block.clone() })?;
+                tx.move_block(
+                    block.id,
+                    *from,
+                    &BlockRow {
+                        pack: id,
+                        ..block.clone()
+                    },
+                )?;
             }
             Ok::<_, dolium_catalog::Error>(())
         });
@@ -273,7 +309,12 @@ impl Collection<'_> {
         let gone = move |tx: &mut dolium_catalog::WriteTx<'_>| {
             tx.delete_blob(&array, RowKind::Pack, &name)
         };
-        self.store.inner.catalog.write(gone).await.map_err(Error::from)?;
+        self.store
+            .inner
+            .catalog
+            .write(gone)
+            .await
+            .map_err(Error::from)?;
         self.done.packs_removed += 1;
         self.done.bytes_removed += blob.len;
         Ok(())
@@ -283,10 +324,16 @@ impl Collection<'_> {
     async fn remove_orphans(&mut self, lane: &Lane) -> Result<()> {
         let mut after: Option<String> = None;
         loop {
-            let page = lane.array.found(BlobKind::Pack, after.as_deref(), PAGE as usize).await?;
+            let page = lane
+                .array
+                .found(BlobKind::Pack, after.as_deref(), PAGE as usize)
+                .await?;
             let array = lane.array.name().to_owned();
-            let names: Vec<String> =
-                page.blobs.iter().map(|found| found.id.name().to_owned()).collect();
+            let names: Vec<String> = page
+                .blobs
+                .iter()
+                .map(|found| found.id.name().to_owned())
+                .collect();
             let known = self.store.look(move |tx| {
                 let mut known = HashSet::new();
                 for name in names {
@@ -297,7 +344,11 @@ impl Collection<'_> {
                 Ok(known)
             });
             let known = known.await?;
-            for found in page.blobs.iter().filter(|found| !known.contains(found.id.name())) {
+            for found in page
+                .blobs
+                .iter()
+                .filter(|found| !known.contains(found.id.name()))
+            {
                 if self.is_old(youngest(found)) {
                     let blob = seen_blob(found, lane.array.layout());
                     lane.array.delete(&blob).await?;

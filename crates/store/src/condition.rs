@@ -23,7 +23,11 @@ impl EtagMatch {
 }
 
 fn failed() -> Error {
-    Error::because(ErrorKind::Conflict, Reason::ConditionFailed, "a condition does not hold")
+    Error::because(
+        ErrorKind::Conflict,
+        Reason::ConditionFailed,
+        "a condition does not hold",
+    )
 }
 
 /// Whole seconds: the resolution of HTTP dates.
@@ -38,7 +42,11 @@ impl Condition {
         match (&self.if_match, present) {
             (Some(_), None) => {
                 let reason = Reason::NoSuchObject;
-                return Err(Error::because(ErrorKind::NotFound, reason, "no such object"));
+                return Err(Error::because(
+                    ErrorKind::NotFound,
+                    reason,
+                    "no such object",
+                ));
             }
             (Some(wanted), Some(present)) if !wanted.matches(present.etag) => return Err(failed()),
             _ => {}
@@ -50,7 +58,9 @@ impl Condition {
     }
 
     fn check_dates(&self, present: Option<Present<'_>>) -> Result<()> {
-        let Some(present) = present else { return Ok(()) };
+        let Some(present) = present else {
+            return Ok(());
+        };
         match self.if_unmodified_since {
             Some(date) if seconds(present.created) > seconds(date) => Err(failed()),
             _ => Ok(()),
@@ -72,7 +82,11 @@ impl Condition {
         };
         if unchanged {
             let context = "the object has not changed";
-            return Err(Error::because(ErrorKind::Conflict, Reason::NotModified, context));
+            return Err(Error::because(
+                ErrorKind::Conflict,
+                Reason::NotModified,
+                context,
+            ));
         }
         Ok(())
     }
@@ -83,7 +97,9 @@ mod tests {
     use super::*;
 
     fn tags(tags: &[&str]) -> Option<EtagMatch> {
-        Some(EtagMatch::OneOf(tags.iter().map(|tag| (*tag).to_owned()).collect()))
+        Some(EtagMatch::OneOf(
+            tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        ))
     }
 
     fn reason(result: Result<()>) -> Option<Reason> {
@@ -92,43 +108,88 @@ mod tests {
 
     #[test]
     fn writes() {
-        let present = Some(Present { etag: "a", created: Instant(5_000_000) });
-        let create = Condition { if_none_match: Some(EtagMatch::Any), ..Condition::default() };
+        let present = Some(Present {
+            etag: "a",
+            created: Instant(5_000_000),
+        });
+        let create = Condition {
+            if_none_match: Some(EtagMatch::Any),
+            ..Condition::default()
+        };
         assert_eq!(reason(create.check_write(None)), None);
-        assert_eq!(reason(create.check_write(present)), Some(Reason::ConditionFailed));
-        let replace = Condition { if_match: tags(&["b", "a"]), ..Condition::default() };
+        assert_eq!(
+            reason(create.check_write(present)),
+            Some(Reason::ConditionFailed)
+        );
+        let replace = Condition {
+            if_match: tags(&["b", "a"]),
+            ..Condition::default()
+        };
         assert_eq!(reason(replace.check_write(present)), None);
-        assert_eq!(reason(replace.check_write(None)), Some(Reason::NoSuchObject));
-        let other = Condition { if_match: tags(&["b"]), ..Condition::default() };
-        assert_eq!(reason(other.check_write(present)), Some(Reason::ConditionFailed));
+        assert_eq!(
+            reason(replace.check_write(None)),
+            Some(Reason::NoSuchObject)
+        );
+        let other = Condition {
+            if_match: tags(&["b"]),
+            ..Condition::default()
+        };
+        assert_eq!(
+            reason(other.check_write(present)),
+            Some(Reason::ConditionFailed)
+        );
     }
 
     #[test]
     fn reads() {
-        let present = Present { etag: "a", created: Instant(5_900_000) };
+        let present = Present {
+            etag: "a",
+            created: Instant(5_900_000),
+        };
         let check = |condition: Condition| reason(condition.check_read(present));
         let none = Condition::default;
         assert_eq!(check(none()), None);
         assert_eq!(
-            check(Condition { if_none_match: tags(&["a"]), ..none() }),
+            check(Condition {
+                if_none_match: tags(&["a"]),
+                ..none()
+            }),
             Some(Reason::NotModified)
         );
         let since = |s: i64| Some(Instant(s * 1_000_000));
         assert_eq!(
-            check(Condition { if_modified_since: since(5), ..none() }),
+            check(Condition {
+                if_modified_since: since(5),
+                ..none()
+            }),
             Some(Reason::NotModified)
         );
-        assert_eq!(check(Condition { if_modified_since: since(4), ..none() }), None);
         assert_eq!(
-            check(Condition { if_unmodified_since: since(4), ..none() }),
+            check(Condition {
+                if_modified_since: since(4),
+                ..none()
+            }),
+            None
+        );
+        assert_eq!(
+            check(Condition {
+                if_unmodified_since: since(4),
+                ..none()
+            }),
             Some(Reason::ConditionFailed)
         );
         // If-Match that holds overrides If-Unmodified-Since, If-None-Match overrides dates.
-        let both =
-            Condition { if_match: tags(&["a"]), if_unmodified_since: since(4), ..none() };
+        let both = Condition {
+            if_match: tags(&["a"]),
+            if_unmodified_since: since(4),
+            ..none()
+        };
         assert_eq!(check(both), None);
-        let both =
-            Condition { if_none_match: tags(&["b"]), if_modified_since: since(9), ..none() };
+        let both = Condition {
+            if_none_match: tags(&["b"]),
+            if_modified_since: since(9),
+            ..none()
+        };
         assert_eq!(check(both), None);
     }
 }

@@ -116,6 +116,7 @@ impl Error {
             kind,
             status,
             reason: None,
+            version: None,
             context: context.into(),
             source: None,
         }
@@ -195,7 +196,10 @@ macro_rules! from_below {
                     $below::Status::RateLimited => Status::RateLimited,
                 };
                 let context = format!(concat!($what, ": {}"), source);
-                Self { status, ..Self::new(kind, context).with_source(source) }
+                Self {
+                    status,
+                    ..Self::new(kind, context).with_source(source)
+                }
             }
         }
     };

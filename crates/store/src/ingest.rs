@@ -105,7 +105,9 @@ impl<'a> Intake<'a> {
     }
 
     async fn enter_next(&mut self) -> Result<()> {
-        let Some((len, job)) = self.jobs.pop_front() else { return Ok(()) };
+        let Some((len, job)) = self.jobs.pop_front() else {
+            return Ok(());
+        };
         let died = |source| Error::new(ErrorKind::Unexpected, "a worker died").with_source(source);
         let placed = job.await.map_err(died)??;
         self.enter(placed, len).await
@@ -127,7 +129,8 @@ impl<'a> Intake<'a> {
         for (id, bytes) in std::mem::take(&mut self.nodes) {
             let references = Node::decode(&bytes)?.references();
             self.node_references.insert(id, references);
-            if let Placed::Coming(id, ticket) = place(self.lane.clone(), bytes.into(), true).await? {
+            if let Placed::Coming(id, ticket) = place(self.lane.clone(), bytes.into(), true).await?
+            {
                 self.tickets.insert(id, ticket);
             }
         }
@@ -147,10 +150,20 @@ impl<'a> Intake<'a> {
         let mut packs: HashMap<_, (Arc<StoredPack>, Vec<_>)> = HashMap::new();
         for ticket in self.tickets.values() {
             let pack = ticket.wait().await?;
-            packs.entry(pack.id).or_insert_with(|| (pack, Vec::new())).1.push(ticket.entry);
+            packs
+                .entry(pack.id)
+                .or_insert_with(|| (pack, Vec::new()))
+                .1
+                .push(ticket.entry);
         }
         let packs = packs.into_values().collect();
-        Ok((root, NewBlocks { packs, nodes: self.node_references }))
+        Ok((
+            root,
+            NewBlocks {
+                packs,
+                nodes: self.node_references,
+            },
+        ))
     }
 }
 
@@ -171,12 +184,13 @@ async fn place(lane: Lane, content: Bytes, is_node: bool) -> Result<Placed> {
     Ok(Placed::Coming(id, lane.packer.submit(sealed, permit)))
 }
 
-async fn permit(
-    permits: &Arc<Semaphore>,
-    len: usize,
-) -> Result<tokio::sync::OwnedSemaphorePermit> {
+async fn permit(permits: &Arc<Semaphore>, len: usize) -> Result<tokio::sync::OwnedSemaphorePermit> {
     let closed = |source| Error::new(ErrorKind::Unavailable, "shutting down").with_source(source);
-    permits.clone().acquire_many_owned(len as u32).await.map_err(closed)
+    permits
+        .clone()
+        .acquire_many_owned(len as u32)
+        .await
+        .map_err(closed)
 }
 
 /// Digests computed beside the blocks: inline while chunks are short, on a worker otherwise.
@@ -213,13 +227,22 @@ impl Digesting {
 
 /// Reads a whole body.
 pub(crate) async fn ingest(lane: &Lane, chunking: Chunking, put: PutRequest) -> Result<Ingested> {
-    let PutRequest { mut body, len, len_max, digests, finish } = put;
+    let PutRequest {
+        mut body,
+        len,
+        len_max,
+        digests,
+        finish,
+    } = put;
     let limit = len.unwrap_or(u64::MAX);
     if len.is_some_and(|len| len > len_max) {
         return Err(too_large(len_max));
     }
     let mut chunker = Chunker::new(chunking);
-    let mut digesting = Digesting { idle: Some(Digester::new(digests)), busy: None };
+    let mut digesting = Digesting {
+        idle: Some(Digester::new(digests)),
+        busy: None,
+    };
     let mut intake = Intake::new(lane);
     let (mut ready, mut size) = (Vec::new(), 0u64);
     let mut ids = Vec::new();
@@ -249,7 +272,13 @@ pub(crate) async fn ingest(lane: &Lane, chunking: Chunking, put: PutRequest) -> 
         }
         _ => None,
     };
-    Ok(Ingested { root, merkle, size, new_blocks, finish })
+    Ok(Ingested {
+        root,
+        merkle,
+        size,
+        new_blocks,
+        finish,
+    })
 }
 
 async fn take_blocks(

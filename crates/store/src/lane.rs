@@ -38,9 +38,13 @@ impl Lane {
     pub(crate) async fn is_known(&self, id: BlockId) -> Result<bool> {
         let rows = self.catalog.read(move |tx| tx.locate(&[id])).await;
         let rows = rows.map_err(Error::from)?;
-        let Some(row) = rows.into_iter().next().flatten() else { return Ok(false) };
+        let Some(row) = rows.into_iter().next().flatten() else {
+            return Ok(false);
+        };
         if row.unref_at.is_some() {
-            let touched = self.catalog.write(move |tx| tx.touch_unreferenced(&[id], now().0));
+            let touched = self
+                .catalog
+                .write(move |tx| tx.touch_unreferenced(&[id], now().0));
             touched.await.map_err(Error::from)?;
         }
         Ok(true)
@@ -51,7 +55,10 @@ impl Lane {
         let mut failure = None;
         for _ in 0..LOCATE_ATTEMPTS {
             let names: Vec<String> = self.arrays.iter().map(|(name, _)| name.clone()).collect();
-            let found = self.catalog.read(move |tx| locate_one(tx, &names, id)).await?;
+            let found = self
+                .catalog
+                .read(move |tx| locate_one(tx, &names, id))
+                .await?;
             let Some(place) = found else { break };
             match self.read_at(&place).await {
                 Ok(content) => return Ok(content),
@@ -60,7 +67,10 @@ impl Lane {
             }
         }
         Err(failure.unwrap_or_else(|| {
-            Error::new(ErrorKind::Corrupt, format!("block {id} is not in the catalog"))
+            Error::new(
+                ErrorKind::Corrupt,
+                format!("block {id} is not in the catalog"),
+            )
         }))
     }
 
@@ -68,7 +78,9 @@ impl Lane {
         let Place { row, blob, array } = place;
         let (_, array) = &self.arrays[*array];
         let start = row.start as u64;
-        let sealed = array.read(blob, start..start + row.sealed_len as u64).await?;
+        let sealed = array
+            .read(blob, start..start + row.sealed_len as u64)
+            .await?;
         let codec = Codec::try_from(row.codec as u8)?;
         let (keys, id, len) = (self.keys.clone(), row.id, row.len as u32);
         let opened = move || open(&keys.block, &id, codec, len, &sealed);
@@ -89,11 +101,17 @@ fn locate_one(
     arrays: &[String],
     id: BlockId,
 ) -> Result<Option<Place>> {
-    let Some(row) = tx.locate(&[id])?.into_iter().next().flatten() else { return Ok(None) };
+    let Some(row) = tx.locate(&[id])?.into_iter().next().flatten() else {
+        return Ok(None);
+    };
     let name = row.pack.to_string();
     for (array, array_name) in arrays.iter().enumerate() {
         if let Some(blob) = tx.blob(array_name, BlobKind::Pack, &name)? {
-            return Ok(Some(Place { row, blob: stored_blob(&blob)?, array }));
+            return Ok(Some(Place {
+                row,
+                blob: stored_blob(&blob)?,
+                array,
+            }));
         }
     }
     Ok(None)

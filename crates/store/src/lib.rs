@@ -8,19 +8,43 @@
 //! Does not: speak a protocol, open a socket, know a provider's kind.
 
 mod attributes;
+mod background;
+mod blobs;
+mod blocking;
+mod care;
+mod clock;
+mod collect;
+mod condition;
 mod digest;
 mod error;
+mod ingest;
+mod journal;
+mod lane;
 mod names;
+mod packer;
+mod reader;
+mod recover;
+mod relink;
 mod request;
+mod rows;
+mod settings;
+mod store;
+mod verbs;
 
 pub use attributes::{Attributes, Namespace};
+pub use care::Care;
+pub use collect::{CollectReporter, Collected, Unwatched};
 pub use digest::{DigestSet, Digester, Digests};
 pub use error::{Error, ErrorKind, Reason, Result, Status};
 pub use names::{
     CONTAINER_NAME_LEN_MAX, ContainerName, Instant, ObjectPath, PATH_LEN_MAX, Selector, Serial,
 };
+pub use recover::{RecoverProgress, Recovered, recover};
 pub use request::{
     Body, ByteRange, CompleteHook, CompleteRequest, Condition, Container, CopyRequest,
     DeleteRequest, Deleted, Description, EtagMatch, Finish, FinishHook, ListEntry, ListPage,
     ListRequest, Part, PutRequest, Reading, Source, Upload, Version, Versioning,
 };
+pub use settings::{Durability, StoreParts, StoreSettings, shard_key};
+pub use store::Store;
+pub use verbs::{PART_NUMBER_MAX, UploadEntry};

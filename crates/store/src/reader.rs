@@ -33,7 +33,12 @@ pub(crate) struct ExtentWalk {
 
 impl ExtentWalk {
     pub(crate) fn new(lane: Lane, root: Node, range: Range<u64>) -> Self {
-        Self { lane, path: vec![(root, 0)], at: 0, range }
+        Self {
+            lane,
+            path: vec![(root, 0)],
+            at: 0,
+            range,
+        }
     }
 
     /// The next extent, cut to the range.
@@ -42,7 +47,9 @@ impl ExtentWalk {
             if self.at >= self.range.end {
                 return Ok(None);
             }
-            let Some((node, next)) = self.path.last_mut() else { return Ok(None) };
+            let Some((node, next)) = self.path.last_mut() else {
+                return Ok(None);
+            };
             let index = *next;
             *next += 1;
             match node {
@@ -85,7 +92,10 @@ impl ExtentWalk {
 pub(crate) async fn load_node(lane: &Lane, id: BlockId, node_len: u32) -> Result<Node> {
     let mut bytes = lane.read_block(id).await?.to_vec();
     if bytes.len() > node_len as usize || node_len as usize > MAX_BLOCK_LEN {
-        return Err(Error::new(ErrorKind::Corrupt, format!("node {id} has another length")));
+        return Err(Error::new(
+            ErrorKind::Corrupt,
+            format!("node {id} has another length"),
+        ));
     }
     // Blocks are kept without their trailing zeros.
     bytes.resize(node_len as usize, 0);
@@ -114,7 +124,10 @@ fn check_child(node: &Node, parent_level: u8, span: u64) -> Result<()> {
     if level + 1 == parent_level && node.span() == span {
         Ok(())
     } else {
-        Err(Error::new(ErrorKind::Corrupt, "a block list node does not fit its parent"))
+        Err(Error::new(
+            ErrorKind::Corrupt,
+            "a block list node does not fit its parent",
+        ))
     }
 }
 
@@ -197,7 +210,12 @@ pub(crate) fn stream(
     range: Range<u64>,
 ) -> BoxStream<'static, Result<Bytes>> {
     let walk = ExtentWalk::new(lane, root, range);
-    let state = Streaming { walk, ahead: None, pieces: Vec::new(), failed: false };
+    let state = Streaming {
+        walk,
+        ahead: None,
+        pieces: Vec::new(),
+        failed: false,
+    };
     Box::pin(unfold(state))
 }
 

@@ -12,12 +12,12 @@ use std::sync::Arc;
 
 use dolium_array::{Array, BlobKind, FoundBlob};
 use dolium_block::{PackId, PackIndex};
-use dolium_catalog::{BlockRow, Catalog, ContainerId, Entry};
+use dolium_catalog::{BlockRow, Catalog, Entry};
 
 use crate::blobs::blob_row;
 use crate::clock::now;
-use crate::journal::{Base, Batch, Chain, FOUND_PAGE, SnapshotPart, parse_batch_name};
 use crate::journal::parse_snapshot_name;
+use crate::journal::{Base, Batch, Chain, FOUND_PAGE, SnapshotPart, parse_batch_name};
 use crate::settings::{Keys, StoreParts};
 use crate::{Error, ErrorKind, Result, relink};
 
@@ -45,10 +45,14 @@ pub type RecoverProgress<'a> = &'a (dyn Fn(&Recovered) + Send + Sync);
 
 /// Rebuilds the catalog. `parts.catalog` must be empty.
 pub async fn recover(parts: &StoreParts, progress: RecoverProgress<'_>) -> Result<Recovered> {
-    let default = parts.arrays.first().ok_or_else(|| {
-        Error::new(ErrorKind::Invalid, "recovery needs at least one array")
-    })?;
-    let empty = parts.catalog.read(|tx| Ok::<_, Error>(tx.next_seq()? == 1)).await?;
+    let default = parts
+        .arrays
+        .first()
+        .ok_or_else(|| Error::new(ErrorKind::Invalid, "recovery needs at least one array"))?;
+    let empty = parts
+        .catalog
+        .read(|tx| Ok::<_, Error>(tx.next_seq()? == 1))
+        .await?;
     if !empty {
         let context = "the catalog is not empty; recovery needs a new data directory";
         return Err(Error::new(ErrorKind::Conflict, context));
@@ -104,7 +108,9 @@ impl Recovery<'_> {
     }
 
     async fn apply(&self, entries: Vec<Entry>) -> Result<()> {
-        let applied = self.catalog.write(move |tx| entries.iter().try_for_each(|e| tx.apply(e)));
+        let applied = self
+            .catalog
+            .write(move |tx| entries.iter().try_for_each(|e| tx.apply(e)));
         applied.await.map_err(Error::from)?;
         Ok(())
     }
@@ -118,8 +124,12 @@ impl Recovery<'_> {
             }
         }
         for (seq, parts) in by_seq.into_iter().rev() {
-            let newest = parts.last_key_value().map(|(number, found)| (*number, found));
-            let Some((number, last)) = newest else { continue };
+            let newest = parts
+                .last_key_value()
+                .map(|(number, found)| (*number, found));
+            let Some((number, last)) = newest else {
+                continue;
+            };
             let complete = parts.len() as u64 == u64::from(number) + 1;
             let closed = match self.read_part(array, last).await {
                 Ok(part) => part.is_last,
@@ -132,7 +142,10 @@ impl Recovery<'_> {
                 return self.apply_snapshot(array, seq, parts).await;
             }
         }
-        Ok(Base { seq: 0, chain: Chain::START })
+        Ok(Base {
+            seq: 0,
+            chain: Chain::START,
+        })
     }
 
     async fn read_part(&self, array: &Array, found: &FoundBlob) -> Result<SnapshotPart> {
@@ -146,7 +159,10 @@ impl Recovery<'_> {
         seq: i64,
         parts: BTreeMap<u32, FoundBlob>,
     ) -> Result<Base> {
-        let mut base = Base { seq, chain: Chain::START };
+        let mut base = Base {
+            seq,
+            chain: Chain::START,
+        };
         for found in parts.into_values() {
             let bytes = self.read(array, &found).await?;
             let part = SnapshotPart::open(&self.keys.journal, &bytes)?;
@@ -210,14 +226,23 @@ impl Recovery<'_> {
 
     async fn replay(&mut self, at: Base, batch: Batch) -> Result<Base> {
         let known = (at.seq + 1 - batch.first).max(0) as usize;
-        let before = batch.entries.iter().take(known).fold(batch.before, |c, e| c.after(e));
+        let before = batch
+            .entries
+            .iter()
+            .take(known)
+            .fold(batch.before, |c, e| c.after(e));
         if before != at.chain {
             let context = format!("the journal's chain breaks at entry {}", at.seq + 1);
             return Err(Error::new(ErrorKind::Corrupt, context));
         }
-        let after = Base { seq: batch.last(), chain: batch.after() };
+        let after = Base {
+            seq: batch.last(),
+            chain: batch.after(),
+        };
         let new = &batch.entries[known..];
-        let entries = new.iter().map(|bytes| Entry::decode(bytes).map_err(Error::from));
+        let entries = new
+            .iter()
+            .map(|bytes| Entry::decode(bytes).map_err(Error::from));
         let entries = entries.collect::<Result<Vec<_>>>()?;
         self.done.journal_entries += entries.len() as u64;
         self.apply(entries).await?;
@@ -229,7 +254,9 @@ impl Recovery<'_> {
     async fn packs(&mut self, array: &Arc<Array>) -> Result<()> {
         let mut after: Option<String> = None;
         loop {
-            let page = array.found(BlobKind::Pack, after.as_deref(), FOUND_PAGE).await?;
+            let page = array
+                .found(BlobKind::Pack, after.as_deref(), FOUND_PAGE)
+                .await?;
             for found in &page.blobs {
                 match self.pack(array, found).await {
                     Ok(blocks) => {
@@ -268,7 +295,9 @@ impl Recovery<'_> {
         };
         let blocks: Vec<BlockRow> = index.entries.iter().map(block).collect();
         let (row, count) = (blob_row(array.name(), &blob), blocks.len() as u64);
-        let noted = self.catalog.write(move |tx| tx.insert_pack_blocks(&row, &blocks));
+        let noted = self
+            .catalog
+            .write(move |tx| tx.insert_pack_blocks(&row, &blocks));
         noted.await.map_err(Error::from)?;
         Ok(count)
     }
@@ -276,22 +305,13 @@ impl Recovery<'_> {
     /// Counts the references of every version and part.
     async fn references(&mut self, arrays: &[Arc<Array>]) -> Result<()> {
         let relinker = relink::Relinker::new(self.catalog.clone(), arrays, &self.keys);
-        let mut after: Option<ContainerId> = None;
-        loop {
-            let page = self.catalog.read(move |tx| tx.all_containers(after, 100)).await;
-            let page = page.map_err(Error::from)?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = Some(last.id);
-            for container in page {
-                relinker
-                    .container(&container, &mut |complete| {
-                        self.done.versions += 1;
-                        self.done.incomplete += u64::from(!complete);
-                        (self.progress)(&self.done);
-                    })
-                    .await?;
-            }
-        }
+        relinker
+            .all(&mut |complete| {
+                self.done.versions += 1;
+                self.done.incomplete += u64::from(!complete);
+                (self.progress)(&self.done);
+            })
+            .await
     }
 }
 
@@ -304,7 +324,10 @@ pub(crate) async fn read_index(
 ) -> Result<PackIndex> {
     let len = blob.len;
     let trailer_at = len.checked_sub(PackIndex::TRAILER_LEN).ok_or_else(|| {
-        Error::new(ErrorKind::Corrupt, format!("pack {id} is shorter than its trailer"))
+        Error::new(
+            ErrorKind::Corrupt,
+            format!("pack {id} is shorter than its trailer"),
+        )
     })?;
     let trailer = array.read(blob, trailer_at..len).await?;
     let range = PackIndex::range(len, &trailer)?;

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use dolium_array::Array;
 use dolium_block::{BlockId, Node};
-use dolium_catalog::{Catalog, ContainerRow, WriteTx};
+use dolium_catalog::{
+    AccountId, Catalog, ContainerId, ContainerRow, TableDef, Val, WriteTx, journaled_tables,
+};
 use tokio::sync::Semaphore;
 
 use crate::lane::Lane;
@@ -17,8 +19,8 @@ use crate::settings::Keys;
 use crate::verbs::load_references;
 use crate::{Error, ErrorKind, Result};
 
-/// Rows relinked in one transaction.
-const PAGE_ROWS: i64 = 200;
+/// Rows read at a time.
+const PAGE_ROWS: usize = 200;
 
 /// Counts references.
 pub(crate) struct Relinker {
@@ -26,42 +28,76 @@ pub(crate) struct Relinker {
     lanes: HashMap<String, Lane>,
 }
 
-/// Where a page of versions or parts ended.
-type Cursor = Option<Vec<dolium_catalog::Val>>;
-
 impl Relinker {
     pub(crate) fn new(catalog: Catalog, arrays: &[Arc<Array>], keys: &Keys) -> Self {
         let keys = Arc::new(keys.clone());
         let lane = |array: &Arc<Array>| Lane {
             array: array.clone(),
-            arrays: arrays.iter().map(|a| (a.name().to_owned(), a.clone())).collect::<Vec<_>>().into(),
+            arrays: arrays
+                .iter()
+                .map(|a| (a.name().to_owned(), a.clone()))
+                .collect::<Vec<_>>()
+                .into(),
             packer: Packer::new(array.clone(), keys.pack_index.clone(), usize::MAX),
             catalog: catalog.clone(),
             keys: keys.clone(),
             ingest_permits: Arc::new(Semaphore::new(0)),
             read_ahead_permits: Arc::new(Semaphore::new(0)),
         };
-        let lanes = arrays.iter().map(|array| (array.name().to_owned(), lane(array))).collect();
+        let lanes = arrays
+            .iter()
+            .map(|array| (array.name().to_owned(), lane(array)))
+            .collect();
         Self { catalog, lanes }
     }
 
-    /// Relinks all versions and parts of a container; `done` hears of each whether it is complete.
-    pub(crate) async fn container(
+    /// Relinks all versions and parts; `done` hears of each whether it is complete.
+    pub(crate) async fn all(&self, done: &mut (dyn FnMut(bool) + Send)) -> Result<()> {
+        let with_lists = ["version", "part"];
+        let tables = journaled_tables();
+        for table in tables
+            .iter()
+            .filter(|table| with_lists.contains(&table.name))
+        {
+            self.table(table, done).await?;
+        }
+        Ok(())
+    }
+
+    async fn table(
         &self,
-        container: &ContainerRow,
+        table: &'static TableDef,
         done: &mut (dyn FnMut(bool) + Send),
     ) -> Result<()> {
-        let mut cursor: Cursor = None;
+        let Some(number) = table.journal_id else {
+            return Ok(());
+        };
+        let mut after: Option<Vec<Val>> = None;
         loop {
-            let (id, from) = (container.id, cursor.take());
-            let page = self.catalog.read(move |tx| tx.lists(id, from.as_deref(), PAGE_ROWS)).await;
-            let (lists, next) = page.map_err(Error::from)?;
-            for list in lists {
-                done(self.list(container, &list).await?);
-            }
-            match next {
-                Some(next) => cursor = Some(next),
-                None => return Ok(()),
+            let from = after.take();
+            let rows = self
+                .catalog
+                .read(move |tx| tx.dump(number, from.as_deref(), PAGE_ROWS));
+            let rows = rows.await.map_err(Error::from)?;
+            let Some(last) = rows.last() else {
+                return Ok(());
+            };
+            after = Some(last[..table.key_len].to_vec());
+            for row in rows {
+                // Both tables begin with the container and end with the list.
+                let (Some(Val::Int(container)), Some(Val::Blob(list))) = (row.first(), row.last())
+                else {
+                    return Err(Error::new(ErrorKind::Unexpected, "a row has no block list"));
+                };
+                let id = ContainerId(*container);
+                let container = self.catalog.read(move |tx| tx.container(id)).await;
+                let container = container.map_err(Error::from)?.ok_or_else(|| {
+                    Error::new(
+                        ErrorKind::Corrupt,
+                        format!("a row names no container: {id}"),
+                    )
+                })?;
+                done(self.list(&container, list).await?);
             }
         }
     }
@@ -89,16 +125,16 @@ impl Relinker {
             }
         };
         let account = container.account_id;
-        let relinked = self.catalog.write(move |tx| {
-            relink(tx, account, root.references(), &nodes)
-        });
+        let relinked = self
+            .catalog
+            .write(move |tx| relink(tx, account, root.references(), &nodes));
         Ok(relinked.await?.value)
     }
 }
 
 fn relink(
     tx: &mut WriteTx<'_>,
-    account: dolium_catalog::AccountId,
+    account: AccountId,
     ids: Vec<BlockId>,
     nodes: &HashMap<BlockId, Vec<BlockId>>,
 ) -> Result<bool> {

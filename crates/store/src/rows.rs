@@ -12,7 +12,10 @@ use crate::request::{Container, Description, Part, Upload, Version, Versioning};
 use crate::{Error, ErrorKind, Result};
 
 fn corrupt(what: &str) -> Error {
-    Error::new(ErrorKind::Corrupt, format!("the catalog holds a malformed {what}"))
+    Error::new(
+        ErrorKind::Corrupt,
+        format!("the catalog holds a malformed {what}"),
+    )
 }
 
 fn text(bytes: Vec<u8>, what: &str) -> Result<String> {
@@ -95,8 +98,22 @@ pub(crate) fn summary(row: VersionSummary, current: bool) -> Result<Version> {
 }
 
 pub(crate) fn version(row: VersionRow, current: bool) -> Result<Version> {
-    let VersionRow { path, serial, cluster, null_version, created, size, .. } = row;
-    let VersionRow { etag, content_type, author, meta, .. } = row;
+    let VersionRow {
+        path,
+        serial,
+        cluster,
+        null_version,
+        created,
+        size,
+        ..
+    } = row;
+    let VersionRow {
+        etag,
+        content_type,
+        author,
+        meta,
+        ..
+    } = row;
     let row = VersionSummary {
         path,
         serial,
@@ -128,12 +145,15 @@ pub(crate) fn encode_upload_meta(description: &Description) -> Vec<u8> {
 }
 
 pub(crate) fn upload(row: UploadRow) -> Result<Upload> {
-    let meta: UploadMeta =
-        serde_json::from_slice(&row.meta).map_err(|source| corrupt("upload").with_source(source))?;
+    let meta: UploadMeta = serde_json::from_slice(&row.meta)
+        .map_err(|source| corrupt("upload").with_source(source))?;
     Ok(Upload {
         id: row.upload_id,
         path: ObjectPath::new(text(row.path, "path")?)?,
-        description: Description { content_type: meta.content_type, attributes: meta.attributes },
+        description: Description {
+            content_type: meta.content_type,
+            attributes: meta.attributes,
+        },
         author: row.author.0,
         created: Instant(row.created),
     })

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use dolium_catalog::{Catalog, Committed, ContainerRow, ReadTx, WriteTx};
 use dolium_identity::Principal;
 use tokio::sync::Semaphore;
-use tokio_util::task::TaskTracker;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::journal::Journal;
 use crate::lane::Lane;
@@ -38,21 +38,26 @@ pub(crate) struct Inner {
 impl Store {
     /// Opens the store and starts its background work.
     pub async fn open(parts: StoreParts, settings: StoreSettings) -> Result<Self> {
-        let StoreParts { catalog, arrays, master_key } = parts;
-        let default = arrays.first().ok_or_else(|| {
-            Error::new(ErrorKind::Invalid, "a store needs at least one array")
-        })?;
+        let StoreParts {
+            catalog,
+            arrays,
+            master_key,
+        } = parts;
+        let default = arrays
+            .first()
+            .ok_or_else(|| Error::new(ErrorKind::Invalid, "a store needs at least one array"))?;
         let default_array = default.name().to_owned();
         let keys = Arc::new(Keys::new(&master_key));
         let ingest_permits = Arc::new(Semaphore::new(settings.ingest_bytes_max));
         let read_ahead_permits = Arc::new(Semaphore::new(settings.read_ahead_blocks_max));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let journal_array = default.clone();
-        let named = arrays.iter().map(|array| (array.name().to_owned(), array.clone()));
+        let named = arrays
+            .iter()
+            .map(|array| (array.name().to_owned(), array.clone()));
         let named: Arc<[_]> = named.collect();
         let lanes = arrays.into_iter().map(|array| {
-            let packer =
-                Packer::new(array.clone(), keys.pack_index.clone(), settings.pack_len);
+            let packer = Packer::new(array.clone(), keys.pack_index.clone(), settings.pack_len);
             let lane = Lane {
                 array: array.clone(),
                 arrays: named.clone(),
@@ -65,9 +70,14 @@ impl Store {
             (array.name().to_owned(), lane)
         });
         let lanes = lanes.collect();
-        let journal =
-            Journal::open(catalog.clone(), journal_array, keys.journal.clone(), &tasks, &stop)
-                .await?;
+        let journal = Journal::open(
+            catalog.clone(),
+            journal_array,
+            keys.journal.clone(),
+            &tasks,
+            &stop,
+        )
+        .await?;
         let inner = Inner {
             catalog,
             lanes,
@@ -79,7 +89,9 @@ impl Store {
             stop,
             care: tokio::sync::Mutex::default(),
         };
-        let store = Self { inner: Arc::new(inner) };
+        let store = Self {
+            inner: Arc::new(inner),
+        };
         store.start_background();
         Ok(store)
     }
@@ -149,9 +161,12 @@ pub(crate) fn permitted(
         let context = format!("there is no container {name}");
         Error::because(ErrorKind::NotFound, Reason::NoSuchContainer, context)
     })?;
-    if row.account_id.0 == who.account_id || who.admin {
+    if row.account_id == who.account_id || who.admin {
         Ok(row)
     } else {
-        Err(Error::new(ErrorKind::Denied, format!("the container {name} belongs to another account")))
+        Err(Error::new(
+            ErrorKind::Denied,
+            format!("the container {name} belongs to another account"),
+        ))
     }
 }

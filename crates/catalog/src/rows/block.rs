@@ -106,11 +106,16 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Notes a pack and its blocks. A block that is already known keeps its place; returns how many
-    /// were. New blocks should carry `unref_at`, so that they are collected if nothing refers to
-    /// them after all.
+    /// Notes a pack, unless it is noted already, and its blocks. A block that is already known keeps
+    /// its place; returns how many were. New blocks should carry `unref_at`, so that they are
+    /// collected if nothing refers to them after all.
     pub fn insert_pack_blocks(&mut self, pack: &BlobRow, blocks: &[BlockRow]) -> Result<usize> {
-        self.insert_blob(pack)?;
+        if self
+            .blob(&pack.array_name, pack.kind, &pack.name)?
+            .is_none()
+        {
+            self.insert_blob(pack)?;
+        }
         let table = BlockRow::table();
         let width = table.columns.len();
         let mut inserted = 0;

@@ -24,7 +24,13 @@ impl Chain {
     /// After one more entry.
     #[must_use]
     pub(crate) fn after(self, entry: &[u8]) -> Self {
-        Self(Sha256::new().chain_update(self.0).chain_update(entry).finalize().into())
+        Self(
+            Sha256::new()
+                .chain_update(self.0)
+                .chain_update(entry)
+                .finalize()
+                .into(),
+        )
     }
 }
 
@@ -42,7 +48,11 @@ pub(crate) struct Batch {
 impl Batch {
     pub(crate) fn new(before: Chain, entries: Vec<OutboxEntry>) -> Self {
         let first = entries.first().map_or(0, |entry| entry.seq);
-        Self { first, before, entries: entries.into_iter().map(|entry| entry.entry).collect() }
+        Self {
+            first,
+            before,
+            entries: entries.into_iter().map(|entry| entry.entry).collect(),
+        }
     }
 
     /// Number of the last entry.
@@ -52,12 +62,19 @@ impl Batch {
 
     /// The chain after the last entry.
     pub(crate) fn after(&self) -> Chain {
-        self.entries.iter().fold(self.before, |chain, entry| chain.after(entry))
+        self.entries
+            .iter()
+            .fold(self.before, |chain, entry| chain.after(entry))
     }
 
     /// A fresh name. Its random end keeps a second try apart from a first that was cut short.
     pub(crate) fn name(&self) -> String {
-        format!("{:016x}-{:016x}-{:08x}", self.first, self.last(), rand::random::<u32>())
+        format!(
+            "{:016x}-{:016x}-{:08x}",
+            self.first,
+            self.last(),
+            rand::random::<u32>()
+        )
     }
 
     pub(crate) fn seal(&self, key: &Subkey) -> Result<Vec<u8>> {
@@ -81,7 +98,11 @@ impl Batch {
             .map(|_| Ok(reader.bytes()?.to_vec()))
             .collect::<Result<Vec<_>>>()?;
         reader.end()?;
-        Ok(Self { first, before, entries })
+        Ok(Self {
+            first,
+            before,
+            entries,
+        })
     }
 }
 
@@ -89,7 +110,10 @@ impl Batch {
 pub(crate) fn parse_batch_name(name: &str) -> Option<(i64, i64)> {
     let (first, rest) = name.split_once('-')?;
     let (last, _) = rest.split_once('-')?;
-    Some((i64::from_str_radix(first, 16).ok()?, i64::from_str_radix(last, 16).ok()?))
+    Some((
+        i64::from_str_radix(first, 16).ok()?,
+        i64::from_str_radix(last, 16).ok()?,
+    ))
 }
 
 /// One part of a snapshot.
@@ -114,7 +138,10 @@ impl SnapshotPart {
 
     pub(crate) fn seal(&self, key: &Subkey) -> Result<Vec<u8>> {
         let mut out = Writer::new();
-        out.u8(VERSION).u64(self.seq as u64).raw(&self.chain.0).u32(self.number);
+        out.u8(VERSION)
+            .u64(self.seq as u64)
+            .raw(&self.chain.0)
+            .u32(self.number);
         out.u8(self.is_last.into()).bytes(&self.rows);
         Ok(seal_record(key, b"snapshot", &out.finish())?)
     }
@@ -138,7 +165,10 @@ impl SnapshotPart {
 /// The entry and part number of a snapshot part's name.
 pub(crate) fn parse_snapshot_name(name: &str) -> Option<(i64, u32)> {
     let (seq, number) = name.split_once('-')?;
-    Some((i64::from_str_radix(seq, 16).ok()?, u32::from_str_radix(number, 16).ok()?))
+    Some((
+        i64::from_str_radix(seq, 16).ok()?,
+        u32::from_str_radix(number, 16).ok()?,
+    ))
 }
 
 fn check_version(version: u8) -> Result<()> {
@@ -184,9 +214,16 @@ mod tests {
             is_last: true,
             rows: vec![1, 2, 3],
         };
-        assert_eq!(SnapshotPart::open(&key, &part.seal(&key).unwrap()).unwrap(), part);
+        assert_eq!(
+            SnapshotPart::open(&key, &part.seal(&key).unwrap()).unwrap(),
+            part
+        );
         assert_eq!(parse_snapshot_name(&part.name()), Some((9, 2)));
-        let batch = Batch { first: 1, before: Chain::START, entries: vec![] };
+        let batch = Batch {
+            first: 1,
+            before: Chain::START,
+            entries: vec![],
+        };
         assert!(SnapshotPart::open(&key, &batch.seal(&key).unwrap()).is_err());
     }
 }

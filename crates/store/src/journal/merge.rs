@@ -20,13 +20,17 @@ impl Shipper {
     pub(super) async fn merge(&mut self) -> Result<()> {
         loop {
             let (from, upto) = (self.base.seq, *self.shipped.borrow());
-            let entries = self.catalog.read(move |tx| tx.outbox_after(from, SEGMENT_LEN_MAX)).await;
+            let entries = self
+                .catalog
+                .read(move |tx| tx.outbox_after(from, SEGMENT_LEN_MAX))
+                .await;
             let mut entries = entries.map_err(Error::from)?;
             entries.retain(|entry| entry.seq <= upto);
             if entries.is_empty() {
                 break;
             }
-            self.write_segment(Batch::new(self.base.chain, entries)).await?;
+            self.write_segment(Batch::new(self.base.chain, entries))
+                .await?;
         }
         self.remove_merged().await;
         self.snapshot_if_due().await
@@ -34,8 +38,14 @@ impl Shipper {
 
     async fn write_segment(&mut self, segment: Batch) -> Result<()> {
         let id = BlobId::new(BlobKind::Journal, segment.name())?;
-        let blob = self.array.put(&id, Payload::from(segment.seal(&self.key)?)).await?;
-        let base = Base { seq: segment.last(), chain: segment.after() };
+        let blob = self
+            .array
+            .put(&id, Payload::from(segment.seal(&self.key)?))
+            .await?;
+        let base = Base {
+            seq: segment.last(),
+            chain: segment.after(),
+        };
         let row = blob_row(self.array.name(), &blob);
         let recorded = self.catalog.write(move |tx| {
             tx.insert_blob(&row)?;

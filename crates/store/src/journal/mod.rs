@@ -73,10 +73,18 @@ impl Base {
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
-        let corrupt = || Error::new(ErrorKind::Corrupt, "the catalog's journal base is malformed");
+        let corrupt = || {
+            Error::new(
+                ErrorKind::Corrupt,
+                "the catalog's journal base is malformed",
+            )
+        };
         let (seq, chain) = bytes.split_first_chunk::<8>().ok_or_else(corrupt)?;
         let chain = chain.try_into().map_err(|_| corrupt())?;
-        Ok(Self { seq: i64::from_be_bytes(*seq), chain: Chain(chain) })
+        Ok(Self {
+            seq: i64::from_be_bytes(*seq),
+            chain: Chain(chain),
+        })
     }
 }
 
@@ -89,13 +97,19 @@ impl Journal {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<Self> {
-        let base = catalog.read(|tx| tx.meta(Base::META)).await.map_err(Error::from)?;
+        let base = catalog
+            .read(|tx| tx.meta(Base::META))
+            .await
+            .map_err(Error::from)?;
         let base = match base {
             Some(bytes) => Base::decode(&bytes)?,
-            None => Base { seq: 0, chain: Chain::START },
+            None => Base {
+                seq: 0,
+                chain: Chain::START,
+            },
         };
         let committed = catalog.committed();
-        let newest = *committed.borrow();
+        let newest = catalog.read(|tx| tx.next_seq()).await.map_err(Error::from)? - 1;
         let unmerged = unknown_batches(&catalog, &array, newest).await?;
         let (shipped, shipped_seen) = watch::channel(base.seq);
         let (merges, requests) = mpsc::channel(8);
@@ -110,7 +124,11 @@ impl Journal {
             unmerged_bytes: 0,
         };
         tasks.spawn(shipper.run(requests, stop.clone()));
-        Ok(Self { shipped: shipped_seen, committed, merges })
+        Ok(Self {
+            shipped: shipped_seen,
+            committed,
+            merges,
+        })
     }
 
     /// Waits until the entry `seq` is durable in the array.
@@ -119,7 +137,10 @@ impl Journal {
         let waited = tokio::time::timeout(WAIT_MAX, shipped.wait_for(|shipped| *shipped >= seq));
         match waited.await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) => Err(Error::new(ErrorKind::Unavailable, "the server is shutting down")),
+            Ok(Err(_)) => Err(Error::new(
+                ErrorKind::Unavailable,
+                "the server is shutting down",
+            )),
             Err(_) => Err(Error::new(
                 ErrorKind::Unavailable,
                 "the change is committed here but the array does not take its journal entry; \
@@ -141,24 +162,17 @@ impl Journal {
         self.merges.send(answer).await.map_err(|_| stopped())?;
         wait.await.map_err(|_| stopped())?
     }
-
-    /// Number of the last entry that is durable in the array.
-    pub(crate) fn shipped(&self) -> i64 {
-        *self.shipped.borrow()
-    }
 }
 
 /// Journal blobs that the catalog has no record of: batches not yet merged. One that is newer than
 /// the catalog means that the catalog is an old copy; going on would fork history.
-async fn unknown_batches(
-    catalog: &Catalog,
-    array: &Array,
-    newest: i64,
-) -> Result<Vec<StoredBlob>> {
+async fn unknown_batches(catalog: &Catalog, array: &Array, newest: i64) -> Result<Vec<StoredBlob>> {
     let mut unknown = Vec::new();
     let mut after: Option<String> = None;
     loop {
-        let page = array.found(BlobKind::Journal, after.as_deref(), FOUND_PAGE).await?;
+        let page = array
+            .found(BlobKind::Journal, after.as_deref(), FOUND_PAGE)
+            .await?;
         for found in &page.blobs {
             let name = found.id.name().to_owned();
             if parse_batch_name(&name).is_some_and(|(_, last)| last > newest) {

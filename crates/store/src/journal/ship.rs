@@ -75,14 +75,20 @@ impl Shipper {
     async fn ship(&mut self) -> Result<()> {
         loop {
             let from = *self.shipped.borrow();
-            let entries = self.catalog.read(move |tx| tx.outbox_after(from, BATCH_LEN_MAX)).await;
+            let entries = self
+                .catalog
+                .read(move |tx| tx.outbox_after(from, BATCH_LEN_MAX))
+                .await;
             let entries = entries.map_err(Error::from)?;
             if entries.is_empty() {
                 return Ok(());
             }
             let batch = Batch::new(self.chain, entries);
             let id = BlobId::new(BlobKind::Journal, batch.name())?;
-            let blob = self.array.put(&id, Payload::from(batch.seal(&self.key)?)).await?;
+            let blob = self
+                .array
+                .put(&id, Payload::from(batch.seal(&self.key)?))
+                .await?;
             self.unmerged_bytes += blob.len;
             self.unmerged.push(blob);
             self.chain = batch.after();

@@ -28,27 +28,46 @@ struct Filling {
 impl Shipper {
     /// Writes a snapshot of everything up to the base, then removes what it replaces.
     pub(super) async fn snapshot(&mut self) -> Result<()> {
-        let mut part = Filling { entry: Entry::default(), len: 0, number: 0 };
+        let mut part = Filling {
+            entry: Entry::default(),
+            len: 0,
+            number: 0,
+        };
         for table in journaled_tables() {
             self.dump_table(table, &mut part).await?;
         }
         self.write_part(&mut part, true).await?;
-        tracing::info!(seq = self.base.seq, parts = part.number, "a snapshot was written");
+        tracing::info!(
+            seq = self.base.seq,
+            parts = part.number,
+            "a snapshot was written"
+        );
         self.remove_replaced().await
     }
 
     async fn dump_table(&self, table: &'static TableDef, part: &mut Filling) -> Result<()> {
-        let Some(id) = table.journal_id else { return Ok(()) };
+        let Some(id) = table.journal_id else {
+            return Ok(());
+        };
         let mut after: Option<Vec<Val>> = None;
         loop {
             let from = after.take();
-            let rows = self.catalog.read(move |tx| tx.dump(id, from.as_deref(), PAGE_ROWS)).await;
+            let rows = self
+                .catalog
+                .read(move |tx| tx.dump(id, from.as_deref(), PAGE_ROWS))
+                .await;
             let rows = rows.map_err(Error::from)?;
-            let Some(last) = rows.last() else { return Ok(()) };
+            let Some(last) = rows.last() else {
+                return Ok(());
+            };
             after = Some(last[..table.key_len].to_vec());
             for values in rows {
                 part.len += values.iter().map(val_len).sum::<usize>();
-                part.entry.changes.push(Change { table: id, op: Op::Put, values });
+                part.entry.changes.push(Change {
+                    table: id,
+                    op: Op::Put,
+                    values,
+                });
             }
             if part.len >= PART_LEN {
                 self.write_part(part, false).await?;
@@ -73,7 +92,10 @@ impl Shipper {
         }
         let blob = self.array.put(&id, body).await?;
         let row = blob_row(self.array.name(), &blob);
-        self.catalog.write(move |tx| tx.insert_blob(&row)).await.map_err(Error::from)?;
+        self.catalog
+            .write(move |tx| tx.insert_blob(&row))
+            .await
+            .map_err(Error::from)?;
         part.number += 1;
         part.len = 0;
         Ok(())
@@ -97,8 +119,14 @@ impl Shipper {
 
     async fn record(&self, kind: RowKind, name: &str) -> Result<Option<StoredBlob>> {
         let (array, name) = (self.array.name().to_owned(), name.to_owned());
-        let row = self.catalog.read(move |tx| tx.blob(&array, kind, &name)).await;
-        row.map_err(Error::from)?.as_ref().map(stored_blob).transpose()
+        let row = self
+            .catalog
+            .read(move |tx| tx.blob(&array, kind, &name))
+            .await;
+        row.map_err(Error::from)?
+            .as_ref()
+            .map(stored_blob)
+            .transpose()
     }
 
     async fn records(&self, kind: RowKind) -> Result<Vec<StoredBlob>> {
@@ -106,9 +134,13 @@ impl Shipper {
         let mut after: Option<String> = None;
         loop {
             let (array, from) = (self.array.name().to_owned(), after.take());
-            let page = self.catalog.read(move |tx| tx.blobs(&array, kind, from.as_deref(), RECORDS_PAGE));
+            let page = self
+                .catalog
+                .read(move |tx| tx.blobs(&array, kind, from.as_deref(), RECORDS_PAGE));
             let page = page.await.map_err(Error::from)?;
-            let Some(last) = page.last() else { return Ok(all) };
+            let Some(last) = page.last() else {
+                return Ok(all);
+            };
             after = Some(last.name.clone());
             for row in &page {
                 all.push(stored_blob(row)?);
@@ -124,7 +156,9 @@ impl Shipper {
             return Ok(());
         }
         let (array, name) = (self.array.name().to_owned(), blob.id.name().to_owned());
-        let gone = self.catalog.write(move |tx| tx.delete_blob(&array, kind, &name));
+        let gone = self
+            .catalog
+            .write(move |tx| tx.delete_blob(&array, kind, &name));
         gone.await.map_err(Error::from)?;
         Ok(())
     }

@@ -51,8 +51,10 @@ impl Ticket {
     pub(crate) async fn wait(&self) -> Result<Arc<StoredPack>> {
         match self.slot.outcome.wait().await {
             Ok(pack) => Ok(pack.clone()),
-            Err(source) => Err(Error::new(ErrorKind::Unavailable, format!("array: {source}"))
-                .with_source(source.clone())),
+            Err(source) => Err(
+                Error::new(ErrorKind::Unavailable, format!("array: {source}"))
+                    .with_source(source.clone()),
+            ),
         }
     }
 }
@@ -90,7 +92,14 @@ struct Shared {
 impl Packer {
     pub(crate) fn new(array: Arc<Array>, index_key: Subkey, pack_len: usize) -> Self {
         let state = Mutex::default();
-        Self { shared: Arc::new(Shared { array, index_key, pack_len, state }) }
+        Self {
+            shared: Arc::new(Shared {
+                array,
+                index_key,
+                pack_len,
+                state,
+            }),
+        }
     }
 
     /// The ticket of a block that is on its way, if one is.
@@ -108,7 +117,10 @@ impl Packer {
         let filling = state.filling.get_or_insert_with(Filling::new);
         let entry = filling.builder.push(block);
         filling.permits.push(permit);
-        let ticket = Ticket { slot: filling.slot.clone(), entry };
+        let ticket = Ticket {
+            slot: filling.slot.clone(),
+            entry,
+        };
         let is_full = filling.builder.len() >= self.shared.pack_len;
         state.pending.insert(id, ticket.clone());
         if is_full {
@@ -147,7 +159,12 @@ impl Packer {
 
     /// Writes one pack and answers its tickets.
     async fn write(self, filling: Filling) {
-        let Filling { builder, slot, permits, .. } = filling;
+        let Filling {
+            builder,
+            slot,
+            permits,
+            ..
+        } = filling;
         let (outcome, blocks) = self.shared.write(builder).await;
         if let Err(error) = &outcome {
             tracing::warn!(pack = %slot.id, %error, "a pack could not be written");
@@ -155,7 +172,11 @@ impl Packer {
         let mut state = self.shared.state.lock();
         for id in blocks {
             // A block of a failed pack may be on its way again in another one.
-            if state.pending.get(&id).is_some_and(|ticket| Arc::ptr_eq(&ticket.slot, &slot)) {
+            if state
+                .pending
+                .get(&id)
+                .is_some_and(|ticket| Arc::ptr_eq(&ticket.slot, &slot))
+            {
                 state.pending.remove(&id);
             }
         }
@@ -171,8 +192,16 @@ impl Packer {
 impl Filling {
     fn new() -> Self {
         let id = PackId::random();
-        let slot = Arc::new(Slot { id, outcome: SetOnce::new() });
-        Self { builder: PackBuilder::new(id), slot, permits: Vec::new(), urgent: false }
+        let slot = Arc::new(Slot {
+            id,
+            outcome: SetOnce::new(),
+        });
+        Self {
+            builder: PackBuilder::new(id),
+            slot,
+            permits: Vec::new(),
+            urgent: false,
+        }
     }
 }
 
@@ -184,7 +213,10 @@ impl Shared {
                 let kind = dolium_array::ErrorKind::Unexpected;
                 dolium_array::Error::new(kind, "seal", source.to_string())
             })?;
-            let blob = self.array.put(&pack_blob(&pack.id)?, Payload::from(pack.segments)).await?;
+            let blob = self
+                .array
+                .put(&pack_blob(&pack.id)?, Payload::from(pack.segments))
+                .await?;
             Ok(Arc::new(StoredPack { id: pack.id, blob }))
         };
         (outcome.await.map_err(Arc::new), blocks)

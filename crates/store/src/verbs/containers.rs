@@ -1,7 +1,7 @@
 //! Containers: made, described, configured, removed.
 
-use dolium_catalog::{AccountId, NewContainer};
 use dolium_block::Chunking;
+use dolium_catalog::NewContainer;
 use dolium_identity::Principal;
 
 use crate::attributes::Attributes;
@@ -27,15 +27,23 @@ impl Store {
         let array_name = self.inner.default_array.clone();
         self.commit(move |tx| {
             if let Some(taken) = tx.container_by_bucket(name.as_str())? {
-                let yours = taken.account_id.0 == who.account_id;
-                let reason = if yours { Reason::ContainerYours } else { Reason::ContainerTaken };
+                let yours = taken.account_id == who.account_id;
+                let reason = if yours {
+                    Reason::ContainerYours
+                } else {
+                    Reason::ContainerTaken
+                };
                 let context = format!("the container {name} exists");
                 return Err(Error::because(ErrorKind::AlreadyExists, reason, context));
             }
-            let account = AccountId(who.account_id);
+            let account = who.account_id;
             if tx.containers(account, None, CONTAINERS_MAX as i64)?.len() >= CONTAINERS_MAX {
                 let context = format!("an account may own {CONTAINERS_MAX} containers");
-                return Err(Error::because(ErrorKind::Denied, Reason::QuotaExceeded, context));
+                return Err(Error::because(
+                    ErrorKind::Denied,
+                    Reason::QuotaExceeded,
+                    context,
+                ));
             }
             let (chunking, block_size) = rows::chunking_words(Chunking::default());
             let row = tx.create_container(NewContainer {
@@ -90,7 +98,7 @@ impl Store {
         after: Option<&str>,
         limit: usize,
     ) -> Result<(Vec<Container>, bool)> {
-        let (account, after) = (AccountId(who.account_id), after.map(str::to_owned));
+        let (account, after) = (who.account_id, after.map(str::to_owned));
         self.look(move |tx| {
             let after = after.as_deref().map(str::as_bytes);
             let mut page = tx.containers(account, after, limit as i64 + 1)?;

@@ -34,14 +34,16 @@ impl Store {
             etag: source.etag,
             description,
             merkle: row.root,
-            author: who.user_id,
+            author: who.user_id.0,
             root,
         };
         let condition = request.condition;
         let (source_account, name) = (container.account_id, request.container);
         let target_account = {
             let (who, name) = (who.clone(), name.clone());
-            self.look(move |tx| permitted(tx, &who, &name)).await?.account_id
+            self.look(move |tx| permitted(tx, &who, &name))
+                .await?
+                .account_id
         };
         let mut blocks = NewBlocks::default();
         if target_account != source_account {
@@ -82,7 +84,9 @@ pub(crate) async fn load_references(
     let mut found = HashMap::new();
     let mut waiting = vec![root.clone()];
     while let Some(node) = waiting.pop() {
-        let Node::Inner { children, .. } = node else { continue };
+        let Node::Inner { children, .. } = node else {
+            continue;
+        };
         for child in children {
             if found.contains_key(&child.id) {
                 continue;

@@ -1,8 +1,6 @@
 //! Listings: pages of objects and of versions, in byte order of their paths.
 
-use dolium_catalog::{
-    ListItem, ListQuery, VersionListItem, VersionListQuery, VersionMarker,
-};
+use dolium_catalog::{ListItem, ListQuery, VersionListItem, VersionListQuery, VersionMarker};
 use dolium_identity::Principal;
 
 use crate::names::{ContainerName, Selector};
@@ -39,7 +37,10 @@ impl Store {
                     ListItem::Prefix(prefix) => ListEntry::Prefix(utf8(prefix)?),
                 });
             }
-            Ok(ListPage { entries, more: page.more })
+            Ok(ListPage {
+                entries,
+                more: page.more,
+            })
         })
         .await
     }
@@ -61,9 +62,9 @@ impl Store {
                     let serial = match request.after_version {
                         None | Some(Selector::Current) => None,
                         Some(Selector::Serial(serial)) => Some(serial.0),
-                        Some(Selector::Null) => {
-                            tx.null_version(row.id, &path)?.map(|version| version.serial)
-                        }
+                        Some(Selector::Null) => tx
+                            .null_version(row.id, &path)?
+                            .map(|version| version.serial),
                     };
                     Some(VersionMarker { path, serial })
                 }
@@ -84,19 +85,28 @@ impl Store {
                     VersionListItem::Prefix(prefix) => ListEntry::Prefix(utf8(prefix)?),
                 });
             }
-            Ok(ListPage { entries, more: page.more })
+            Ok(ListPage {
+                entries,
+                more: page.more,
+            })
         })
         .await
     }
 }
 
 fn delimiter(delimiter: Option<String>) -> Option<Vec<u8>> {
-    delimiter.filter(|delimiter| !delimiter.is_empty()).map(String::into_bytes)
+    delimiter
+        .filter(|delimiter| !delimiter.is_empty())
+        .map(String::into_bytes)
 }
 
 /// A common prefix cut within a character has no text form. Delimiters are text, so this means that
 /// the catalog holds a path that is not.
 fn utf8(bytes: Vec<u8>) -> Result<String> {
-    String::from_utf8(bytes)
-        .map_err(|_| Error::new(ErrorKind::Corrupt, "the catalog holds a path that is not text"))
+    String::from_utf8(bytes).map_err(|_| {
+        Error::new(
+            ErrorKind::Corrupt,
+            "the catalog holds a path that is not text",
+        )
+    })
 }

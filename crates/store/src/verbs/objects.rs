@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use dolium_block::Node;
-use dolium_catalog::{Cluster, ContainerRow, ReadTx, VersionRow, Versioning as RowVersioning, WriteTx};
+use dolium_catalog::{
+    Cluster, ContainerRow, ReadTx, VersionRow, Versioning as RowVersioning, WriteTx,
+};
 use dolium_identity::Principal;
 
 use super::writing::{self, NewVersion};
@@ -30,7 +32,13 @@ impl Store {
         let (row, early) = self.writable(who, container, path, &condition).await?;
         early?;
         let ingested = ingest::ingest(self.lane(&row)?, rows::chunking(&row)?, put).await?;
-        let Ingested { root, merkle, size, new_blocks, finish } = ingested;
+        let Ingested {
+            root,
+            merkle,
+            size,
+            new_blocks,
+            finish,
+        } = ingested;
         for (algorithm, value) in finish.checksums {
             description.attributes.set("checksum", algorithm, value);
         }
@@ -40,7 +48,7 @@ impl Store {
             etag: finish.etag,
             description,
             merkle: merkle.map(|root| root.as_bytes().to_vec()),
-            author: who.user_id,
+            author: who.user_id.0,
             root,
         };
         let (who, container) = (who.clone(), container.clone());
@@ -72,9 +80,10 @@ impl Store {
                 return Ok((row, Ok(())));
             }
             let live = tx.live(row.id, path.as_str().as_bytes())?;
-            let present = live
-                .as_ref()
-                .map(|row| Present { etag: &row.etag, created: Instant(row.created) });
+            let present = live.as_ref().map(|row| Present {
+                etag: &row.etag,
+                created: Instant(row.created),
+            });
             let early = condition.check_write(present);
             Ok((row, early))
         })
@@ -93,7 +102,11 @@ impl Store {
         let root = Node::decode(&row.list)?;
         let range = resolve(range, row.size as u64)?;
         let body = reader::stream(self.lane(&container)?.clone(), root, range.clone());
-        Ok(Reading { version: rows::version(row, current)?, range, body })
+        Ok(Reading {
+            version: rows::version(row, current)?,
+            range,
+            body,
+        })
     }
 
     /// Finds the version addressed and checks the read condition.
@@ -114,7 +127,10 @@ impl Store {
                 let error = Error::because(ErrorKind::NotFound, Reason::DeleteMarker, context);
                 return Err(error.with_version(Serial(row.serial)));
             }
-            let present = Present { etag: &row.etag, created: Instant(row.created) };
+            let present = Present {
+                etag: &row.etag,
+                created: Instant(row.created),
+            };
             source.condition.check_read(present)?;
             let current = head_serial == Some(row.serial);
             Ok((container, row, current))
@@ -155,9 +171,10 @@ fn select(
 ) -> Result<VersionRow> {
     let (row, reason) = match version {
         Selector::Current => (head, Reason::NoSuchObject),
-        Selector::Serial(serial) => {
-            (tx.version(container.id, path, serial.0)?, Reason::NoSuchVersion)
-        }
+        Selector::Serial(serial) => (
+            tx.version(container.id, path, serial.0)?,
+            Reason::NoSuchVersion,
+        ),
         Selector::Null => (tx.null_version(container.id, path)?, Reason::NoSuchVersion),
     };
     row.ok_or_else(|| Error::because(ErrorKind::NotFound, reason, "there is no such object"))
@@ -174,12 +191,17 @@ fn delete_current(
     writing::check(tx, container, path, condition)?;
     let path = path.as_str().as_bytes();
     if container.versioning == RowVersioning::Off {
-        let Some(gone) = tx.head(container.id, path)? else { return Ok(Deleted::default()) };
+        let Some(gone) = tx.head(container.id, path)? else {
+            return Ok(Deleted::default());
+        };
         writing::remove_version(tx, container, serial, &gone)?;
         return Ok(Deleted::default());
     }
-    let marker = writing::write_marker(tx, container, serial, path, who.user_id)?;
-    Ok(Deleted { marker: Some((Serial(marker.serial), marker.null_version)), removed: None })
+    let marker = writing::write_marker(tx, container, serial, path, who.user_id.0)?;
+    Ok(Deleted {
+        marker: Some((Serial(marker.serial), marker.null_version)),
+        removed: None,
+    })
 }
 
 fn delete_version(
@@ -200,10 +222,16 @@ fn delete_version(
         }
         Err(error) => return Err(error),
     };
-    condition.check_write(Some(Present { etag: &gone.etag, created: Instant(gone.created) }))?;
+    condition.check_write(Some(Present {
+        etag: &gone.etag,
+        created: Instant(gone.created),
+    }))?;
     writing::remove_version(tx, container, serial, &gone)?;
     let marker = gone.cluster == Cluster::Deleted;
-    Ok(Deleted { marker: None, removed: Some((Serial(gone.serial), marker)) })
+    Ok(Deleted {
+        marker: None,
+        removed: Some((Serial(gone.serial), marker)),
+    })
 }
 
 /// The bytes that a range asks for of an object of `size` bytes.
@@ -216,7 +244,11 @@ pub(crate) fn resolve(range: ByteRange, size: u64) -> Result<Range<u64>> {
         ByteRange::Full => Ok(0..size),
         ByteRange::From { first, last } => {
             let end = last.map_or(size, |last| last.saturating_add(1).min(size));
-            if first < size && first < end { Ok(first..end) } else { Err(outside()) }
+            if first < size && first < end {
+                Ok(first..end)
+            } else {
+                Err(outside())
+            }
         }
         ByteRange::Last(0) => Err(outside()),
         ByteRange::Last(_) if size == 0 => Err(outside()),

@@ -1,9 +1,7 @@
 //! Multipart uploads: parts are stored as they come and joined by joining their block lists.
 
 use dolium_block::Node;
-use dolium_catalog::{
-    AccountId, ContainerRow, PartRow, ReadTx, UploadMarker, UploadRow, UserId, WriteTx,
-};
+use dolium_catalog::{ContainerRow, PartRow, ReadTx, UploadMarker, UploadRow, WriteTx};
 use dolium_identity::Principal;
 
 use super::objects::resolve;
@@ -13,8 +11,8 @@ use crate::ingest::{self, Ingested, Intake, NewBlocks};
 use crate::names::{ContainerName, ObjectPath};
 use crate::reader::ExtentWalk;
 use crate::request::{
-    ByteRange, CompleteRequest, Condition, Description, Finish, Part, PutRequest, Source,
-    Upload, Version,
+    ByteRange, CompleteRequest, Condition, Description, Finish, Part, PutRequest, Source, Upload,
+    Version,
 };
 use crate::store::{Store, permitted};
 use crate::{Error, ErrorKind, Reason, Result, rows};
@@ -57,8 +55,8 @@ impl Store {
                 container_id: row.id,
                 upload_id: upload_id.clone(),
                 path: path.as_str().as_bytes().to_vec(),
-                account_id: AccountId(who.account_id),
-                author: UserId(who.user_id),
+                account_id: who.account_id,
+                author: who.user_id,
                 created: now().0,
                 meta: rows::encode_upload_meta(&description),
             };
@@ -89,7 +87,8 @@ impl Store {
     ) -> Result<(ContainerRow, UploadRow)> {
         let (who, container, path) = (who.clone(), container.clone(), path.clone());
         let upload_id = upload_id.to_owned();
-        self.look(move |tx| find_upload(tx, &who, &container, &path, &upload_id)).await
+        self.look(move |tx| find_upload(tx, &who, &container, &path, &upload_id))
+            .await
     }
 
     /// Stores a part; it replaces an earlier one of the same number.
@@ -105,9 +104,22 @@ impl Store {
         check_number(number)?;
         let (row, _) = self.open_upload(who, container, path, upload_id).await?;
         let ingested = ingest::ingest(self.lane(&row)?, rows::chunking(&row)?, put).await?;
-        let Ingested { root, size, new_blocks: blocks, finish, .. } = ingested;
-        let part = NewPart { number, size, finish, root, blocks };
-        self.commit_part(who, container, path, upload_id, part).await
+        let Ingested {
+            root,
+            size,
+            new_blocks: blocks,
+            finish,
+            ..
+        } = ingested;
+        let part = NewPart {
+            number,
+            size,
+            finish,
+            root,
+            blocks,
+        };
+        self.commit_part(who, container, path, upload_id, part)
+            .await
     }
 
     /// Makes a part of a range of an object. No data moves.
@@ -135,9 +147,19 @@ impl Store {
         let (root, blocks) = intake.finish().await?;
         // The part's tag need not be the MD5 of bytes that nobody has read.
         let etag = hex::encode(rand::random::<[u8; 16]>());
-        let finish = Finish { etag, checksums: Vec::new() };
-        let part = NewPart { number, size, finish, root, blocks };
-        self.commit_part(who, container, path, upload_id, part).await
+        let finish = Finish {
+            etag,
+            checksums: Vec::new(),
+        };
+        let part = NewPart {
+            number,
+            size,
+            finish,
+            root,
+            blocks,
+        };
+        self.commit_part(who, container, path, upload_id, part)
+            .await
     }
 
     async fn commit_part(
@@ -208,12 +230,19 @@ impl Store {
             etag: finish.etag,
             description,
             merkle: None,
-            author: who.user_id,
+            author: who.user_id.0,
             root,
         };
-        let completion = Completion { upload, parts, new, blocks, condition: request.condition };
+        let completion = Completion {
+            upload,
+            parts,
+            new,
+            blocks,
+            condition: request.condition,
+        };
         let (who, container) = (who.clone(), container.clone());
-        self.commit(move |tx| completion.commit(tx, &who, &container)).await
+        self.commit(move |tx| completion.commit(tx, &who, &container))
+            .await
     }
 
     /// The parts that a completion names, checked.
@@ -230,7 +259,11 @@ impl Store {
         }
         if !wanted.is_sorted_by(|a, b| a.0 < b.0) {
             let context = "parts must be named in ascending order";
-            return Err(Error::because(ErrorKind::Invalid, Reason::InvalidPartOrder, context));
+            return Err(Error::because(
+                ErrorKind::Invalid,
+                Reason::InvalidPartOrder,
+                context,
+            ));
         }
         let len_min = request.part_len_min;
         self.look(move |tx| {
@@ -244,9 +277,16 @@ impl Store {
                 chosen.push(part);
             }
             let last = chosen.len() - 1;
-            if chosen[..last].iter().any(|part| (part.size as u64) < len_min) {
+            if chosen[..last]
+                .iter()
+                .any(|part| (part.size as u64) < len_min)
+            {
                 let context = format!("only the last part may be below {len_min} bytes");
-                return Err(Error::because(ErrorKind::Invalid, Reason::PartTooSmall, context));
+                return Err(Error::because(
+                    ErrorKind::Invalid,
+                    Reason::PartTooSmall,
+                    context,
+                ));
             }
             Ok(chosen)
         })
@@ -341,7 +381,11 @@ impl Completion {
             let now = tx.part(row.id, &part.upload_id, part.number)?;
             if now.is_none_or(|now| now.list != part.list) {
                 let context = format!("part {} was replaced meanwhile", part.number);
-                return Err(Error::because(ErrorKind::Invalid, Reason::InvalidPart, context));
+                return Err(Error::because(
+                    ErrorKind::Invalid,
+                    Reason::InvalidPart,
+                    context,
+                ));
             }
         }
         writing::link(tx, &row.array_name, &row, &self.new.root, &self.blocks)?;
@@ -389,12 +433,16 @@ fn uploads_page(
     limit: usize,
 ) -> Result<(Vec<UploadEntry>, bool)> {
     let skipped = after.as_ref().map(|(path, _)| path.clone());
-    let mut marker = after
-        .map(|(path, upload_id)| UploadMarker { path: path.into_bytes(), upload_id });
+    let mut marker = after.map(|(path, upload_id)| UploadMarker {
+        path: path.into_bytes(),
+        upload_id,
+    });
     let mut entries: Vec<UploadEntry> = Vec::new();
     loop {
         let page = tx.uploads(row.id, prefix.as_bytes(), marker.as_ref(), 1000)?;
-        let Some(last) = page.last() else { return Ok((entries, false)) };
+        let Some(last) = page.last() else {
+            return Ok((entries, false));
+        };
         let next = UploadMarker {
             path: last.path.clone(),
             upload_id: Some(last.upload_id.clone()),
@@ -419,10 +467,12 @@ fn uploads_page(
 
 fn fold(upload: Upload, prefix: &str, delimiter: Option<&str>) -> UploadEntry {
     let path = upload.path.as_str();
-    let found = delimiter.filter(|delimiter| !delimiter.is_empty()).and_then(|delimiter| {
-        let at = path.get(prefix.len()..)?.find(delimiter)?;
-        Some(path[..prefix.len() + at + delimiter.len()].to_owned())
-    });
+    let found = delimiter
+        .filter(|delimiter| !delimiter.is_empty())
+        .and_then(|delimiter| {
+            let at = path.get(prefix.len()..)?.find(delimiter)?;
+            Some(path[..prefix.len() + at + delimiter.len()].to_owned())
+        });
     match found {
         Some(common) => UploadEntry::Prefix(common),
         None => UploadEntry::Upload(upload),

@@ -104,9 +104,10 @@ pub(crate) fn check(
         return Ok(());
     }
     let live = tx.live(container.id, path.as_str().as_bytes())?;
-    let present = live
-        .as_ref()
-        .map(|row| Present { etag: &row.etag, created: Instant(row.created) });
+    let present = live.as_ref().map(|row| Present {
+        etag: &row.etag,
+        created: Instant(row.created),
+    });
     condition.check_write(present)
 }
 
@@ -248,8 +249,12 @@ fn check_quota(tx: &mut WriteTx<'_>, container: &ContainerRow) -> Result<()> {
     if container.quota_bytes.is_some() || container.quota_objects.is_some() {
         let state = tx.container_state(container.id)?;
         let over = state.is_some_and(|state| {
-            container.quota_bytes.is_some_and(|quota| state.version_bytes > quota)
-                || container.quota_objects.is_some_and(|quota| state.objects > quota)
+            container
+                .quota_bytes
+                .is_some_and(|quota| state.version_bytes > quota)
+                || container
+                    .quota_objects
+                    .is_some_and(|quota| state.objects > quota)
         });
         if over {
             return Err(passed("container"));

@@ -1,0 +1,124 @@
+//! Care of the array: check, scrub and repair, with the catalog as the list of what should be there.
+//!
+//! Promises: nothing is deleted that is a last good copy (the array's rule); collection and repair
+//! exclude each other. Does not: free anything; see `collect`.
+
+use async_trait::async_trait;
+use dolium_array::care::{CheckOptions, Cursor, Inventory, RepairOptions, Reporter, Summary};
+use dolium_array::{Array, BlobId, BlobKind, Placement, StoredBlob};
+use dolium_catalog::{BlobState, Catalog};
+
+use crate::blobs::{row_kind, stored_blob};
+use crate::store::Store;
+use crate::{Error, Result};
+
+/// The catalog as the array's inventory.
+struct CatalogInventory {
+    catalog: Catalog,
+    array: String,
+}
+
+fn below(error: impl std::error::Error + Send + Sync + 'static) -> dolium_array::Error {
+    let kind = dolium_array::ErrorKind::Unavailable;
+    dolium_array::Error::new(kind, "inventory", error.to_string()).with_source(error)
+}
+
+#[async_trait]
+impl Inventory for CatalogInventory {
+    async fn page(
+        &self,
+        kind: BlobKind,
+        after: Option<&str>,
+        limit: usize,
+    ) -> dolium_array::Result<Vec<StoredBlob>> {
+        let (array, mut after) = (self.array.clone(), after.map(str::to_owned));
+        let read = self.catalog.read(move |tx| {
+            // Dying blobs are being removed: they are neither missing nor orphans worth a word.
+            loop {
+                let rows = tx.blobs(&array, row_kind(kind), after.as_deref(), limit as i64)?;
+                let last = rows.last().map(|row| row.name.clone());
+                let live = rows.iter().filter(|row| row.state == BlobState::Live);
+                let page: Vec<StoredBlob> = live.map(stored_blob).collect::<Result<_>>()?;
+                match last {
+                    Some(last) if page.is_empty() => after = Some(last),
+                    _ => return Ok::<_, Error>(page),
+                }
+            }
+        });
+        read.await.map_err(below)
+    }
+
+    async fn set_placement(&self, id: &BlobId, placement: &Placement) -> dolium_array::Result<()> {
+        let (array, kind) = (self.array.clone(), row_kind(id.kind()));
+        let (name, bytes) = (id.name().to_owned(), placement.encode());
+        let set = self.catalog.write(move |tx| {
+            // A blob that was collected meanwhile needs no placement.
+            let Some(row) = tx.blob(&array, kind, &name)? else {
+                return Ok(());
+            };
+            tx.set_placement(&array, kind, &name, &row.layout, &bytes)
+        });
+        set.await.map(drop).map_err(below)
+    }
+}
+
+/// Which care is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Care {
+    /// Compare listings with the catalog; no downloads.
+    Check,
+    /// Read and verify every byte.
+    Scrub {
+        /// Where to go on.
+        resume: Option<Cursor>,
+    },
+    /// Rebuild what is missing or of the wrong length.
+    Repair {
+        /// Where to go on.
+        resume: Option<Cursor>,
+        /// Verify every byte first, and rebuild what is damaged too.
+        verify: bool,
+    },
+}
+
+impl Store {
+    /// Cares for one array.
+    pub async fn care(&self, array: &str, care: Care, reporter: &dyn Reporter) -> Result<Summary> {
+        let _alone = self.inner.care.lock().await;
+        // Journal batches are on record only once they are merged.
+        self.inner.journal.settle().await?;
+        let array: &Array = &self.lane_named(array)?.array;
+        let inventory = CatalogInventory {
+            catalog: self.inner.catalog.clone(),
+            array: array.name().to_owned(),
+        };
+        let orphan_age_min = self.inner.settings.orphan_age_min;
+        Ok(match care {
+            Care::Check => {
+                array
+                    .check(&inventory, reporter, CheckOptions { orphan_age_min })
+                    .await?
+            }
+            Care::Scrub { resume } => array.scrub(&inventory, reporter, resume).await?,
+            Care::Repair { resume, verify } => {
+                let options = RepairOptions {
+                    resume,
+                    verify,
+                    suspects: Vec::new(),
+                };
+                array.repair(&inventory, reporter, &options).await?
+            }
+        })
+    }
+
+    /// The names of the arrays, the default one first.
+    pub fn arrays(&self) -> Vec<&Array> {
+        let default = &self.inner.default_array;
+        let mut lanes: Vec<_> = self.inner.lanes.iter().collect();
+        lanes.sort_by_key(|(name, _)| *name != default);
+        lanes
+            .into_iter()
+            .map(|(_, lane)| lane.array.as_ref())
+            .collect()
+    }
+}

@@ -1,0 +1,9 @@
+//! One binary for all tests of the store's verbs.
+
+mod collection;
+mod dedup;
+mod model;
+mod objects;
+mod recovery;
+mod uploads;
+mod world;

@@ -1,0 +1,247 @@
+//! A small world: four directory providers, one array, one catalog, one user.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use dolium_array::{Array, ArraySettings, Member, MemberId};
+use dolium_block::MasterKey;
+use dolium_catalog::{Catalog, CatalogSettings};
+use dolium_identity::{Identity, NewUser, Principal, SealingKey};
+use dolium_provider::{ProviderSettings, open};
+use dolium_store::{
+    Attributes, Body, ByteRange, Condition, ContainerName, DeleteRequest, Description, DigestSet,
+    Digests, Finish, ObjectPath, PutRequest, Reading, Result, Selector, Source, Store,
+    StoreParts, StoreSettings, Version, shard_key,
+};
+use futures::{StreamExt, TryStreamExt};
+use tempfile::TempDir;
+
+pub(crate) struct World {
+    pub(crate) dir: TempDir,
+    pub(crate) store: Store,
+    pub(crate) who: Principal,
+    catalog_file: &'static str,
+}
+
+const KEY: [u8; 32] = [42; 32];
+
+fn arrays(dir: &std::path::Path) -> Vec<Arc<Array>> {
+    let members = (1..=4u16).map(|n| {
+        let root = dir.join(format!("p{n}")).to_str().unwrap().to_owned();
+        let options = [("path".to_owned(), root)].into();
+        let settings = ProviderSettings {
+            kind: "directory".to_owned(),
+            options,
+        };
+        Member {
+            id: MemberId(n),
+            name: format!("p{n}"),
+            provider: open(&settings).unwrap(),
+        }
+    });
+    let layout = "erasure:3+1".parse().unwrap();
+    let key = shard_key(&MasterKey::from_bytes(KEY));
+    vec![Arc::new(
+        Array::new(ArraySettings::new(
+            "default",
+            layout,
+            members.collect(),
+            key,
+        ))
+        .unwrap(),
+    )]
+}
+
+pub(crate) fn parts(dir: &std::path::Path, catalog_file: &str) -> StoreParts {
+    let catalog = Catalog::open_sqlite(dir.join(catalog_file), CatalogSettings::default()).unwrap();
+    StoreParts {
+        catalog,
+        arrays: arrays(dir),
+        master_key: MasterKey::from_bytes(KEY),
+    }
+}
+
+pub(crate) fn settings() -> StoreSettings {
+    StoreSettings {
+        garbage_age_min: Duration::ZERO,
+        orphan_age_min: Duration::ZERO,
+        background: false,
+        ..StoreSettings::default()
+    }
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let dir = TempDir::new().unwrap();
+        let parts = parts(dir.path(), "catalog.sqlite");
+        for (_, prepared) in parts.arrays[0].prepare().await {
+            prepared.unwrap();
+        }
+        let identity = Identity::new(parts.catalog.clone(), SealingKey::from_bytes(KEY));
+        let store = Store::open(parts, settings()).await.unwrap();
+        let user = NewUser {
+            name: "ada".to_owned(),
+            ..NewUser::default()
+        };
+        let who = identity.create_user(user).await.unwrap().principal;
+        let world = Self {
+            dir,
+            store,
+            who,
+            catalog_file: "catalog.sqlite",
+        };
+        world
+            .store
+            .create_container(&world.who, &bucket(), Attributes::default())
+            .await
+            .unwrap();
+        world
+    }
+
+    /// Stops the store and opens it again over the same files.
+    pub(crate) async fn reopen(mut self) -> Self {
+        self.store.close().await.unwrap();
+        self.store = Store::open(parts(self.dir.path(), self.catalog_file), settings())
+            .await
+            .unwrap();
+        self
+    }
+
+    /// Forgets the catalog and rebuilds it from the providers.
+    pub(crate) async fn recover(mut self) -> (Self, dolium_store::Recovered) {
+        self.store.close().await.unwrap();
+        self.catalog_file = "recovered.sqlite";
+        let parts = parts(self.dir.path(), self.catalog_file);
+        let recovered = dolium_store::recover(&parts, &|_| {}).await.unwrap();
+        self.store = Store::open(parts, settings()).await.unwrap();
+        (self, recovered)
+    }
+
+    pub(crate) fn provider(&self, n: u16) -> PathBuf {
+        self.dir.path().join(format!("p{n}"))
+    }
+
+    /// Bytes in all provider folders.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        fn walk(dir: &std::path::Path) -> u64 {
+            let Ok(entries) = std::fs::read_dir(dir) else {
+                return 0;
+            };
+            entries
+                .map(|entry| {
+                    let entry = entry.unwrap();
+                    if entry.file_type().unwrap().is_dir() {
+                        walk(&entry.path())
+                    } else {
+                        entry.metadata().unwrap().len()
+                    }
+                })
+                .sum()
+        }
+        (1..=4).map(|n| walk(&self.provider(n).join("packs"))).sum()
+    }
+
+    pub(crate) async fn put(&self, at: &str, bytes: impl Into<Bytes>) -> Version {
+        self.try_put(at, bytes, Condition::default()).await.unwrap()
+    }
+
+    pub(crate) async fn try_put(
+        &self,
+        at: &str,
+        bytes: impl Into<Bytes>,
+        condition: Condition,
+    ) -> Result<Version> {
+        let put = request(bytes.into());
+        let (who, description) = (&self.who, Description::default());
+        self.store
+            .put(who, &bucket(), &path(at), description, condition, put)
+            .await
+    }
+
+    pub(crate) async fn get(&self, at: &str) -> Result<Vec<u8>> {
+        self.read(&source(at), ByteRange::Full).await
+    }
+
+    pub(crate) async fn read(&self, source: &Source, range: ByteRange) -> Result<Vec<u8>> {
+        let reading: Reading = self.store.get(&self.who, source, range).await?;
+        let pieces: Vec<Bytes> = reading.body.try_collect().await?;
+        let bytes = pieces.concat();
+        assert_eq!(bytes.len() as u64, reading.range.end - reading.range.start);
+        Ok(bytes)
+    }
+
+    pub(crate) async fn delete(&self, at: &str, version: Option<Selector>) {
+        let request = DeleteRequest {
+            version,
+            ..DeleteRequest::default()
+        };
+        self.store
+            .delete(&self.who, &bucket(), &path(at), request)
+            .await
+            .unwrap();
+    }
+}
+
+pub(crate) fn bucket() -> ContainerName {
+    ContainerName::new("bucket").unwrap()
+}
+
+pub(crate) fn path(path: &str) -> ObjectPath {
+    ObjectPath::new(path).unwrap()
+}
+
+pub(crate) fn source(at: &str) -> Source {
+    Source {
+        container: bucket(),
+        path: path(at),
+        version: Selector::Current,
+        condition: Condition::default(),
+    }
+}
+
+/// A put of bytes that arrive in odd pieces; its ETag is its MD5.
+pub(crate) fn request(bytes: Bytes) -> PutRequest {
+    let len = bytes.len() as u64;
+    let pieces: Vec<Result<Bytes>> = (0..bytes.len())
+        .step_by(70_001)
+        .map(|at| Ok(bytes.slice(at..bytes.len().min(at + 70_001))))
+        .collect();
+    let body: Body = futures::stream::iter(pieces).boxed();
+    PutRequest {
+        body,
+        len: Some(len),
+        len_max: 1 << 40,
+        digests: DigestSet {
+            md5: true,
+            ..DigestSet::default()
+        },
+        finish: Box::new(finish),
+    }
+}
+
+fn finish(digests: &Digests) -> Result<Finish> {
+    let etag = hex::encode(digests.md5.unwrap());
+    Ok(Finish {
+        etag,
+        checksums: Vec::new(),
+    })
+}
+
+/// Bytes that do not shrink and are the same for the same seed.
+pub(crate) fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    let mut bytes: Vec<u8> = std::iter::repeat_with(next)
+        .flatten()
+        .take(len.next_multiple_of(8))
+        .collect();
+    bytes.truncate(len);
+    bytes
+}
