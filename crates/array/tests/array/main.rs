@@ -1,0 +1,5 @@
+//! The array over faulty providers: what it promises, while up to `m` of them break.
+
+mod degraded;
+mod quorum;
+mod rig;
