@@ -132,7 +132,7 @@ impl Outcomes {
 }
 
 /// How a shard came to be at its member.
-enum Written {
+pub(crate) enum Written {
     Now,
     Before,
 }
@@ -229,7 +229,12 @@ impl Inner {
         Ok(outcomes)
     }
 
-    async fn put_shard(&self, name: &BlobName, peer: &Peer, shard: Payload) -> Result<Written> {
+    pub(crate) async fn put_shard(
+        &self,
+        name: &BlobName,
+        peer: &Peer,
+        shard: Payload,
+    ) -> Result<Written> {
         let provider = &peer.member.provider;
         let limit = self.timeouts.write;
         let put = provider.put(name, shard.clone());

@@ -104,7 +104,7 @@ impl Health {
         }
         self.next_sample = (self.next_sample + 1) % SAMPLES_MAX;
         // Sorting is for now and then, not for each read.
-        let due = self.next_sample % SAMPLES_MIN == 0;
+        let due = self.next_sample.is_multiple_of(SAMPLES_MIN);
         if due && self.samples.len() >= SAMPLES_MIN {
             let mut sorted = self.samples.clone();
             sorted.sort_unstable();
