@@ -4,7 +4,8 @@
 //! a few times with a growing pause (the limit inside the retry, or a silent peer would end it);
 //! a bounded number of operations is under way; errors are classified for the floors above.
 //! Does not: create buckets, which is the administrator's act; trust a service to honour
-//! `If-None-Match` when the settings say `conditional_put = "false"`.
+//! `If-None-Match`, or to list in the order of bytes, when the settings say
+//! `conditional_put = "false"` or `ordered_list = "false"`.
 
 mod services;
 
@@ -22,7 +23,7 @@ use crate::settings::Options;
 use crate::{
     BlobInfo, BlobName, Capabilities, Error, ErrorKind, ListPage, Payload, Provider, Result, Status,
 };
-use services::{CONDITIONAL_PUT, SERVICES, Service};
+use services::{CONDITIONAL_PUT, ORDERED_LIST, SERVICES, Service};
 
 /// Time for an operation without a body, in one attempt.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
@@ -41,6 +42,7 @@ pub struct RemoteProvider {
     service: &'static Service,
     operator: Operator,
     atomic_put: bool,
+    ordered: bool,
 }
 
 impl std::fmt::Debug for Service {
@@ -62,6 +64,18 @@ pub(crate) fn options_of(kind: &str) -> Option<&'static Options> {
         .map(|service| &service.options)
 }
 
+/// Takes a switch of ours out of the options; on unless the settings say otherwise.
+fn switch(options: &mut BTreeMap<String, String>, name: &str) -> Result<bool> {
+    match options.remove(name).as_deref() {
+        None | Some("true") => Ok(true),
+        Some("false") => Ok(false),
+        Some(_) => {
+            let why = format!("{name} must be \"true\" or \"false\"");
+            Err(Error::new(ErrorKind::Invalid, "provider settings", why))
+        }
+    }
+}
+
 impl RemoteProvider {
     /// Makes a provider of `kind`. Nothing is contacted yet.
     pub fn open(kind: &str, options: &BTreeMap<String, String>) -> Result<Self> {
@@ -76,14 +90,10 @@ impl RemoteProvider {
                 )
             })?;
         let mut options = options.clone();
-        let wanted = match options.remove(CONDITIONAL_PUT).as_deref() {
-            None | Some("true") => true,
-            Some("false") => false,
-            Some(_) => {
-                let why = format!("{CONDITIONAL_PUT} must be \"true\" or \"false\"");
-                return Err(Error::new(ErrorKind::Invalid, "provider settings", why));
-            }
-        };
+        let conditional_put = switch(&mut options, CONDITIONAL_PUT)?;
+        let ordered = switch(&mut options, ORDERED_LIST)? && service.ordered;
+        // Without its process constructor OpenDAL has no HTTP client, and every call fails. Idempotent.
+        opendal::install_default();
         let operator = (service.connect)(options)
             .map_err(|source| failed("provider settings", service.kind, source))?
             .layer(
@@ -98,11 +108,12 @@ impl RemoteProvider {
                     .with_max_delay(RETRY_DELAY_MAX),
             )
             .layer(ConcurrentLimitLayer::new(CONCURRENT_MAX));
-        let atomic_put = wanted && operator.info().capability().write_with_if_not_exists;
+        let atomic_put = conditional_put && operator.info().capability().write_with_if_not_exists;
         Ok(Self {
             service,
             operator,
             atomic_put,
+            ordered,
         })
     }
 
@@ -128,10 +139,10 @@ impl RemoteProvider {
             recursive: true,
             ..Default::default()
         };
-        if capability.list_with_start_after {
+        if capability.list_with_start_after && self.ordered {
             options.start_after = after.map(ToString::to_string);
         }
-        if capability.list_with_limit {
+        if capability.list_with_limit && self.ordered {
             options.limit = Some(limit.saturating_add(1).min(PAGE_MAX));
         }
         let failed = |source| failed("list", prefix, source);
@@ -154,7 +165,7 @@ impl RemoteProvider {
             if found.len() > limit.saturating_add(1) {
                 found.pop_last();
             }
-            if self.service.ordered && found.len() > limit {
+            if self.ordered && found.len() > limit {
                 break;
             }
         }
@@ -245,10 +256,11 @@ impl Provider for RemoteProvider {
             Ok(_) => Err(invalid()),
             Err(source) => {
                 let error = failed("get", name.as_str(), source);
-                // Some services answer a range past the end with errors of their own.
-                if error.kind() == ErrorKind::Unexpected
-                    && self.head(name).await.is_ok_and(|info| info.len < range.end)
-                {
+                // A range past the end shows as an error of the service's own, or as too little data,
+                // which OpenDAL takes for a broken connection. The length tells.
+                let unclear =
+                    matches!(error.kind(), ErrorKind::Unexpected | ErrorKind::Unavailable);
+                if unclear && self.head(name).await.is_ok_and(|info| info.len < range.end) {
                     return Err(invalid());
                 }
                 Err(error)

@@ -8,6 +8,7 @@ use crate::settings::Options;
 
 /// Options that Dolium adds to those of the services.
 pub(super) const CONDITIONAL_PUT: &str = "conditional_put";
+pub(super) const ORDERED_LIST: &str = "ordered_list";
 
 /// What is known of a service beyond what OpenDAL says.
 pub(super) struct Service {
@@ -38,6 +39,7 @@ pub(super) const SERVICES: &[Service] = &[
                 "default_storage_class",
                 "enable_virtual_host_style",
                 CONDITIONAL_PUT,
+                ORDERED_LIST,
             ],
         },
         ordered: true,
