@@ -101,3 +101,61 @@ impl Geometry {
         Ok(column)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shard::Codes;
+    use crate::{BlobId, BlobKind};
+
+    fn shards(layout: &str, len: usize) -> Vec<Payload> {
+        let keys = ShardKeys::new(&[9; 32]);
+        let tag = keys.blob_tag(&BlobId::new(BlobKind::Pack, "golden").unwrap());
+        let body: Vec<u8> = (0..len).map(|at| (at * 7 % 251) as u8).collect();
+        let code = Codes::default().of(layout.parse().unwrap()).unwrap();
+        cut(&code, &keys, &tag, &Payload::from(body)).unwrap()
+    }
+
+    /// What is stored today must be readable for ever: these change only with the version byte.
+    #[test]
+    fn the_format_holds_still() {
+        let cases = [
+            ("erasure:3+1", 0),
+            ("erasure:3+1", 200_000),
+            ("erasure:4+2", 1_000_000),
+            ("mirror:2", 70_000),
+        ];
+        let got = cases.map(|(layout, len)| {
+            let mut hasher = blake3::Hasher::new();
+            for shard in shards(layout, len) {
+                hasher.update(&shard.to_bytes());
+            }
+            hasher.finalize().to_hex()[..16].to_owned()
+        });
+        assert_eq!(
+            got,
+            [
+                "8a8d4dce772723a1",
+                "2dd973247d739b43",
+                "a4020b918e43712f",
+                "3d9b9c6c6f17dc57"
+            ]
+        );
+    }
+
+    #[test]
+    fn shards_have_the_length_the_geometry_says() {
+        for layout in ["erasure:3+1", "erasure:5+3", "mirror:3"] {
+            for len in [0, 1, 2, 65_536, 196_608, 196_609, 500_000] {
+                let layout_parsed = layout.parse().unwrap();
+                let geometry = Geometry {
+                    layout: layout_parsed,
+                    blob_len: len as u64,
+                };
+                for shard in shards(layout, len) {
+                    assert_eq!(shard.len(), geometry.stored_len(), "{layout} of {len}");
+                }
+            }
+        }
+    }
+}
