@@ -35,7 +35,7 @@ pub trait Inventory: Send + Sync {
         limit: usize,
     ) -> Result<Vec<StoredBlob>>;
 
-    /// Remembers where a blob's shards are now.
+    /// Remembers where a blob's shards are now. That the blob was deleted meanwhile is no error.
     async fn set_placement(&self, id: &BlobId, placement: &Placement) -> Result<()>;
 
     /// What is recorded of one blob now.

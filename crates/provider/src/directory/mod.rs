@@ -12,10 +12,12 @@
 mod list;
 mod write;
 
+use std::collections::HashSet;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -37,6 +39,10 @@ pub struct DirectoryProvider {
 struct Root {
     path: PathBuf,
     temp: PathBuf,
+    /// Directories whose own entries are known to be durable, up to the root.
+    settled: Mutex<HashSet<PathBuf>>,
+    /// Whether this process has looked for what crashed ones left in the temporary directory.
+    swept: AtomicBool,
 }
 
 impl DirectoryProvider {
@@ -44,8 +50,15 @@ impl DirectoryProvider {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         let path = root.into();
         let temp = path.join(TEMP_DIR);
+        let (settled, swept) = (Mutex::default(), AtomicBool::new(false));
+        let root = Root {
+            path,
+            temp,
+            settled,
+            swept,
+        };
         Self {
-            root: Arc::new(Root { path, temp }),
+            root: Arc::new(root),
         }
     }
 
@@ -271,6 +284,24 @@ mod tests {
         assert!(provider.list("", None, 10).await.unwrap().blobs.is_empty());
         provider.prepare().await.unwrap();
         assert!(!stale.exists());
+    }
+
+    #[tokio::test]
+    async fn the_first_put_sweeps_what_crashes_left_long_ago() {
+        let dir = tempfile::tempdir().unwrap();
+        prepared(dir.path()).await;
+        let (old, new) = (dir.path().join(".tmp/old"), dir.path().join(".tmp/new"));
+        std::fs::write(&new, b"another process is writing").unwrap();
+        std::fs::File::create(&old)
+            .unwrap()
+            .set_modified(std::time::UNIX_EPOCH)
+            .unwrap();
+        let provider = DirectoryProvider::new(dir.path());
+        provider
+            .put(&name("x"), Payload::from(vec![1]))
+            .await
+            .unwrap();
+        assert!(!old.exists() && new.exists());
     }
 
     #[tokio::test]

@@ -3,12 +3,14 @@
 //! Promises: at every instant a name leads to a whole, synced blob or to nothing; what a crash
 //! leaves behind lies in the temporary directory only.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, IoSlice, Write};
-use std::path::Path;
-use std::sync::OnceLock;
+use std::path::{Path, PathBuf};
+
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
@@ -18,6 +20,10 @@ use crate::{BlobName, Error, Payload, Result};
 
 /// How many segments go to the kernel in one call; Linux takes up to 1,024.
 const SLICES_MAX: usize = 512;
+/// Directories remembered as settled; packs have 1,296 at most, so the limit is for strange uses.
+const SETTLED_MAX: usize = 4096;
+/// No put takes this long; what is older was left by a crash.
+const STALE_AGE: Duration = Duration::from_secs(3600);
 
 impl Root {
     /// Creates the root and clears what an earlier process left unfinished.
@@ -26,13 +32,16 @@ impl Root {
             |path: &Path, source| Error::from_io("prepare", path.display().to_string(), source);
         create_synced(&self.path).map_err(|source| failed(&self.path, source))?;
         match std::fs::create_dir(&self.temp) {
-            Err(source) if source.kind() == io::ErrorKind::AlreadyExists => self.clear_temp(),
+            Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {
+                self.clear_temp(Duration::ZERO)
+            }
             Err(source) => Err(failed(&self.temp, source)),
             Ok(()) => sync_directory(&self.path).map_err(|source| failed(&self.path, source)),
         }
     }
 
-    fn clear_temp(&self) -> Result<()> {
+    /// Removes what other processes left unfinished at least `age_min` ago.
+    fn clear_temp(&self, age_min: Duration) -> Result<()> {
         let failed = |source| {
             Error::from_io(
                 "prepare",
@@ -41,10 +50,20 @@ impl Root {
             )
         };
         for entry in std::fs::read_dir(&self.temp).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            // A process that is still writing owns its file; only those of dead processes go.
-            if !belongs_to_this_process(&path) {
-                std::fs::remove_file(path).map_err(failed)?;
+            let entry = entry.map_err(failed)?;
+            let modified = entry.metadata().and_then(|metadata| metadata.modified());
+            let age = modified
+                .ok()
+                .and_then(|modified| modified.elapsed().ok())
+                .unwrap_or_default();
+            if age < age_min || belongs_to_this_process(&entry.path()) {
+                continue;
+            }
+            match std::fs::remove_file(entry.path()) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(failed(source));
+                }
+                _ => {}
             }
         }
         Ok(())
@@ -52,6 +71,7 @@ impl Root {
 
     /// Writes, syncs and publishes a blob.
     pub(super) fn put(&self, name: &BlobName, body: &Payload) -> Result<()> {
+        self.sweep_once();
         let temp = self.temp.join(temp_name());
         let mut file = File::create_new(&temp).map_err(|source| self.explain("put", source))?;
         let written = write_all(&mut file, body)
@@ -67,6 +87,15 @@ impl Root {
         written
     }
 
+    /// Clears long unfinished blobs, once in this process: `prepare` may never be called again.
+    fn sweep_once(&self) {
+        if !self.swept.swap(true, Ordering::Relaxed)
+            && let Err(error) = self.clear_temp(STALE_AGE)
+        {
+            tracing::warn!(%error, "could not clear unfinished blobs");
+        }
+    }
+
     /// Gives a synced file its name, unless the name is taken, and syncs the directory.
     fn publish(&self, temp: &Path, name: &BlobName) -> Result<()> {
         let path = self.path_of(name);
@@ -75,28 +104,50 @@ impl Root {
         match rename_new(temp, &path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.require("put")?;
+                self.settled().clear();
                 self.create_parents(name).map_err(failed)?;
                 rename_new(temp, &path).map_err(failed)?;
             }
             other => other.map_err(failed)?,
         }
-        sync_directory(parent).map_err(failed)
+        sync_directory(parent).map_err(failed)?;
+        self.settle(parent).map_err(failed)
     }
 
-    /// Creates the directories of a name below the root, each synced into its parent.
+    /// Syncs the directories above `directory`, the first time it is met: whoever made it, another
+    /// put or a process that crashed, may not have got that far.
+    fn settle(&self, directory: &Path) -> io::Result<()> {
+        if self.settled().contains(directory) {
+            return Ok(());
+        }
+        for above in directory
+            .ancestors()
+            .skip(1)
+            .take_while(|path| path.starts_with(&self.path))
+        {
+            sync_directory(above)?;
+        }
+        let mut settled = self.settled();
+        if settled.len() >= SETTLED_MAX {
+            settled.clear();
+        }
+        settled.insert(directory.to_owned());
+        Ok(())
+    }
+
+    fn settled(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Creates the directories of a name below the root.
     fn create_parents(&self, name: &BlobName) -> io::Result<()> {
         let mut at = self.path.clone();
         let segments: Vec<&str> = name.as_str().split('/').collect();
         for segment in &segments[..segments.len() - 1] {
-            let parent = at.clone();
             at.push(segment);
             match std::fs::create_dir(&at) {
-                // Another put made it a moment ago and may not have synced it yet.
-                Ok(()) => sync_directory(&parent)?,
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    sync_directory(&parent)?;
-                }
-                Err(error) => return Err(error),
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
             }
         }
         Ok(())

@@ -31,6 +31,8 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
 const TRANSFER_TIMEOUT: Duration = Duration::from_secs(70);
 /// Attempts after the first. Few: the array has other providers to turn to.
 const RETRIES_MAX: usize = 3;
+/// The first pause between attempts; each doubles.
+const RETRY_DELAY_MIN: Duration = Duration::from_millis(200);
 /// The longest pause between attempts.
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(5);
 /// Operations under way at once, of one provider; more would queue in its connections anyway.
@@ -105,6 +107,7 @@ impl RemoteProvider {
                 RetryLayer::new()
                     .with_jitter()
                     .with_max_times(RETRIES_MAX)
+                    .with_min_delay(RETRY_DELAY_MIN)
                     .with_max_delay(RETRY_DELAY_MAX),
             )
             .layer(ConcurrentLimitLayer::new(CONCURRENT_MAX));
@@ -317,4 +320,26 @@ fn failed(operation: &'static str, context: &str, source: opendal::Error) -> Err
     Error::new(kind, operation, format!("{context}: {}", source.message()))
         .with_status(status)
         .with_source(source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_service_that_is_not_there_is_temporarily_unavailable() {
+        // Nothing listens on port 1.
+        let options = [("bucket", "b"), ("endpoint", "http://127.0.0.1:1")]
+            .map(|(option, value)| (option.to_owned(), value.to_owned()));
+        let keys = [("access_key_id", "a"), ("secret_access_key", "hush")]
+            .map(|(option, value)| (option.to_owned(), value.to_owned()));
+        let options = options.into_iter().chain(keys).collect();
+        let provider = RemoteProvider::open("s3", &options).unwrap();
+        let error = provider.list("", None, 1).await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.status()),
+            (ErrorKind::Unavailable, Status::Temporary)
+        );
+        assert!(!format!("{error} {provider:?}").contains("hush"));
+    }
 }
