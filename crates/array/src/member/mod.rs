@@ -1,0 +1,253 @@
+//! A provider as a member of an array: every call to it passes here.
+//!
+//! Promises: a call ends, at the latest, at its time limit; its outcome is counted; a member that
+//! keeps failing is left alone for a while and fails at once.
+
+mod health;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use dolium_provider::Provider;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::{Error, ErrorKind, MemberId, Result};
+use health::{Admission, Health};
+
+/// One provider of an array.
+#[derive(Clone)]
+pub struct Member {
+    /// Its number in the repository; never changes.
+    pub id: MemberId,
+    /// For people; names it in errors and logs.
+    pub name: String,
+    /// The way to it.
+    pub provider: Arc<dyn Provider>,
+}
+
+impl fmt::Debug for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Member({} {:?}, {})",
+            self.id,
+            self.name,
+            self.provider.kind()
+        )
+    }
+}
+
+/// How a member is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MemberState {
+    /// It answers.
+    Up,
+    /// Its latest calls failed, or it is being tried again.
+    Suspect,
+    /// It kept failing, and is left alone for a while.
+    Down,
+}
+
+/// What is known of a member.
+#[derive(Debug, Clone, Serialize)]
+pub struct MemberStatus {
+    /// Its number.
+    pub id: MemberId,
+    /// Its name.
+    pub name: String,
+    /// The driver's name.
+    pub kind: &'static str,
+    /// How it is doing.
+    pub state: MemberState,
+    /// What it failed with last, even when it is up again.
+    pub last_error: Option<String>,
+    /// Moving average of successful calls.
+    pub latency_ms: f64,
+    /// Calls made.
+    pub operations: u64,
+    /// Calls that failed or were too slow, through the member's fault.
+    pub errors: u64,
+    /// Shards that were not what was put.
+    pub damaged: u64,
+    /// Bytes it gave.
+    pub bytes_read: u64,
+    /// Bytes it took.
+    pub bytes_written: u64,
+}
+
+/// What a call moves, for counting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Traffic {
+    Read(u64),
+    Write(u64),
+    None,
+}
+
+/// A member with its health.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) member: Member,
+    cool_down: Duration,
+    health: Mutex<Health>,
+}
+
+impl Peer {
+    pub(crate) fn new(member: Member, cool_down: Duration) -> Self {
+        Self {
+            member,
+            cool_down,
+            health: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> MemberId {
+        self.member.id
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.member.name
+    }
+
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True unless the member is being left alone.
+    pub(crate) fn is_available(&self) -> bool {
+        self.health().is_available(Instant::now())
+    }
+
+    /// Calls the member, unless it is being left alone.
+    pub(crate) async fn call<T>(
+        &self,
+        operation: &'static str,
+        limit: Duration,
+        traffic: Traffic,
+        call: impl Future<Output = dolium_provider::Result<T>>,
+    ) -> Result<T> {
+        let admission = self.health().admit(Instant::now());
+        if admission == Admission::Refused {
+            let why = format!("{}: left alone after repeated failures", self.name());
+            return Err(Error::new(ErrorKind::Unavailable, operation, why));
+        }
+        self.run(operation, limit, traffic, admission, call).await
+    }
+
+    /// Calls the member however it is doing: for checks and repairs, which are there to find out.
+    pub(crate) async fn probe<T>(
+        &self,
+        operation: &'static str,
+        limit: Duration,
+        traffic: Traffic,
+        call: impl Future<Output = dolium_provider::Result<T>>,
+    ) -> Result<T> {
+        self.run(operation, limit, traffic, Admission::Free, call)
+            .await
+    }
+
+    async fn run<T>(
+        &self,
+        operation: &'static str,
+        limit: Duration,
+        traffic: Traffic,
+        admission: Admission,
+        call: impl Future<Output = dolium_provider::Result<T>>,
+    ) -> Result<T> {
+        let started = Instant::now();
+        // A call that is dropped half way must not keep the place of the one trial call.
+        let trial = Trial {
+            peer: self,
+            active: admission == Admission::Trial,
+        };
+        let outcome = tokio::time::timeout(limit, call).await;
+        drop(trial);
+        let error = match outcome {
+            Ok(Ok(value)) => {
+                self.health().succeeded(started.elapsed(), traffic);
+                return Ok(value);
+            }
+            Ok(Err(source)) => Error::of_member(self.name(), source),
+            Err(_) => {
+                let why = format!("{}: no answer within {limit:?}", self.name());
+                Error::new(ErrorKind::Unavailable, operation, why)
+            }
+        };
+        if is_an_answer(error.kind()) {
+            self.health().succeeded(started.elapsed(), Traffic::None);
+        } else {
+            self.note_failure(&error.to_string());
+        }
+        Err(error)
+    }
+
+    fn note_failure(&self, error: &str) {
+        if self.health().failed(error, Instant::now(), self.cool_down) {
+            tracing::warn!(
+                provider = self.name(),
+                error,
+                "provider left alone after failures"
+            );
+        }
+    }
+
+    /// Notes that others answered while this member still had not.
+    pub(crate) fn note_slow(&self, operation: &str) {
+        self.note_failure(&format!(
+            "{operation}: {}: slower than its peers",
+            self.name()
+        ));
+    }
+
+    /// Notes that the member gave something else than it was given.
+    pub(crate) fn note_damage(&self, what: &str) {
+        self.health().damaged(what);
+    }
+
+    /// How long to wait for `chunks` before asking others too.
+    pub(crate) fn patience(&self, chunks: u64) -> Duration {
+        self.health().patience(chunks)
+    }
+
+    pub(crate) fn status(&self) -> MemberStatus {
+        let health = self.health();
+        MemberStatus {
+            id: self.id(),
+            name: self.name().to_owned(),
+            kind: self.member.provider.kind(),
+            state: health.state(),
+            last_error: health.last_error.clone(),
+            latency_ms: health.latency_ms,
+            operations: health.operations,
+            errors: health.errors,
+            damaged: health.damaged,
+            bytes_read: health.bytes_read,
+            bytes_written: health.bytes_written,
+        }
+    }
+}
+
+/// Errors that show a member at work: it answered, if not as hoped.
+fn is_an_answer(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::NotFound | ErrorKind::AlreadyExists | ErrorKind::Invalid
+    )
+}
+
+/// The place of the one call that finds out whether a member is back.
+struct Trial<'a> {
+    peer: &'a Peer,
+    active: bool,
+}
+
+impl Drop for Trial<'_> {
+    fn drop(&mut self) {
+        if self.active {
+            self.peer.health().end_trial();
+        }
+    }
+}

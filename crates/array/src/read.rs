@@ -1,0 +1,316 @@
+//! Reading a range of a blob: from the shards that hold it, or rebuilt from others.
+//!
+//! Promises: each touched shard is asked once, for the chunks that hold the range; every byte is
+//! verified before it is returned; a shard that fails, is damaged, or is slower than usual is
+//! rebuilt from the same chunks of `k` others, and the first good answer wins.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures::future::{BoxFuture, FutureExt, Shared, try_join_all};
+use futures::stream::{FuturesUnordered, StreamExt};
+
+use crate::array::Inner;
+use crate::member::{Peer, Traffic};
+use crate::shard::{BlobTag, CHUNK_LEN, Column, Geometry, Part};
+use crate::{Array, BlobId, Error, ErrorKind, Result, StoredBlob};
+
+/// Stored ranges above this are verified on a thread for such work.
+const INLINE_MAX: usize = 512 << 10;
+
+/// Why a shard did not give its chunks. Shared by all that wait for them.
+type Fault = Arc<Error>;
+type Fetch = Shared<BoxFuture<'static, std::result::Result<Column, Fault>>>;
+
+/// One read under way.
+struct Reading {
+    inner: Arc<Inner>,
+    blob: StoredBlob,
+    geometry: Geometry,
+    tag: BlobTag,
+    /// Requests of this read, so that none is made twice: a rebuild uses what was read anyway.
+    fetches: Mutex<HashMap<(u8, Range<u64>), Fetch>>,
+}
+
+impl Array {
+    /// Returns the bytes of a range of a blob; `Invalid` when it passes the end.
+    pub async fn read(&self, blob: &StoredBlob, range: Range<u64>) -> Result<Bytes> {
+        if range.start > range.end || range.end > blob.len {
+            let why = format!("{}: range {range:?} of {} bytes", blob.id, blob.len);
+            return Err(Error::new(ErrorKind::Invalid, "read", why));
+        }
+        let geometry = Geometry {
+            layout: blob.layout.validated()?,
+            blob_len: blob.len,
+        };
+        let reading = Reading {
+            inner: Arc::clone(&self.inner),
+            blob: blob.clone(),
+            geometry,
+            tag: self.inner.keys.blob_tag(&blob.id),
+            fetches: Mutex::default(),
+        };
+        let parts = geometry.parts(&range);
+        let pieces = match &parts[..] {
+            [only] => vec![reading.part(only).await?],
+            parts => try_join_all(parts.iter().map(|part| reading.part(part))).await?,
+        };
+        Ok(joined(
+            pieces.into_iter().flatten().collect(),
+            (range.end - range.start) as usize,
+        ))
+    }
+}
+
+/// One piece as it is, several as a copy.
+fn joined(mut pieces: Vec<Bytes>, len: usize) -> Bytes {
+    if pieces.len() == 1 {
+        return pieces.swap_remove(0);
+    }
+    let mut all = BytesMut::with_capacity(len);
+    for piece in pieces {
+        all.extend_from_slice(&piece);
+    }
+    all.freeze()
+}
+
+impl Reading {
+    /// The bytes of a part, in pieces.
+    async fn part(&self, part: &Part) -> Result<Vec<Bytes>> {
+        let chunks = self.geometry.chunks_of(&part.range);
+        let mut column = self.column(part.index, chunks.clone()).await?;
+        let base = chunks.start * CHUNK_LEN;
+        let cut = (part.range.start - base) as usize;
+        let past = (part.range.end - (chunks.end - 1) * CHUNK_LEN) as usize;
+        if let Some(last) = column.last_mut() {
+            last.truncate(past);
+        }
+        if let Some(first) = column.first_mut() {
+            *first = first.slice(cut..);
+        }
+        Ok(column)
+    }
+
+    /// The chunks of a data shard, from itself or from others.
+    async fn column(&self, index: u8, chunks: Range<u64>) -> Result<Column> {
+        let mut direct = self.fetch(index, &chunks);
+        let member = self.blob.placement.get(index);
+        let peer = member.and_then(|member| self.inner.peer(member));
+        let patience = peer.map_or(Duration::ZERO, |peer| {
+            peer.patience(chunks.end - chunks.start)
+        });
+        if self.geometry.layout.parity() == 0 {
+            return direct.await.map_err(|fault| self.lost(&[fault]));
+        }
+        match tokio::time::timeout(patience, direct.clone()).await {
+            Ok(Ok(column)) => return Ok(column),
+            Ok(Err(fault)) => return self.rebuild(index, &chunks, vec![fault]).await,
+            Err(_) => {}
+        }
+        let rebuilt = self.rebuild(index, &chunks, Vec::new());
+        tokio::pin!(rebuilt);
+        tokio::select! {
+            column = &mut direct => match column {
+                Ok(column) => Ok(column),
+                Err(_) => rebuilt.await,
+            },
+            column = &mut rebuilt => match column {
+                Ok(column) => {
+                    if let Some(peer) = peer {
+                        peer.note_slow("get");
+                    }
+                    Ok(column)
+                }
+                Err(error) => direct.await.map_err(|_| error),
+            },
+        }
+    }
+
+    /// Rebuilds chunks of a shard from the first `k` others that give theirs.
+    async fn rebuild(
+        &self,
+        index: u8,
+        chunks: &Range<u64>,
+        mut faults: Vec<Fault>,
+    ) -> Result<Column> {
+        let enough = usize::from(self.geometry.layout.data());
+        let mut candidates = self.candidates(index, chunks).into_iter();
+        let mut running = FuturesUnordered::new();
+        let fetch = |other: u8| {
+            let fetch = self.fetch(other, chunks);
+            async move { (other, fetch.await) }
+        };
+        running.extend(candidates.by_ref().take(enough).map(fetch));
+        let mut good = Vec::with_capacity(enough);
+        while good.len() < enough {
+            let patience = self.patience(chunks);
+            tokio::select! {
+                next = running.next() => match next {
+                    None => return Err(self.lost(&faults)),
+                    Some((other, Ok(column))) => good.push((other, column)),
+                    Some((_, Err(fault))) => {
+                        faults.push(fault);
+                        running.extend(candidates.next().map(fetch));
+                    }
+                },
+                // One of the others is slow too: ask one more.
+                () = tokio::time::sleep(patience), if candidates.len() > 0 => {
+                    running.extend(candidates.next().map(fetch));
+                }
+            }
+        }
+        self.decode(index, good).await
+    }
+
+    /// The other shards, those first that this read has asked anyway and that are likely to answer.
+    fn candidates(&self, index: u8, chunks: &Range<u64>) -> Vec<u8> {
+        let fetches = self.fetches.lock().unwrap_or_else(PoisonError::into_inner);
+        let cost = |other: u8| {
+            let member = self.blob.placement.get(other);
+            let peer = member.and_then(|member| self.inner.peer(member));
+            let available = peer.is_some_and(|peer| peer.is_available());
+            (
+                !available,
+                !fetches.contains_key(&(other, chunks.clone())),
+                other,
+            )
+        };
+        let mut others: Vec<u8> = (0..self.geometry.layout.shards())
+            .filter(|&other| other != index)
+            .collect();
+        others.sort_by_key(|&other| cost(other));
+        others
+    }
+
+    /// How long the others may take: as long as the slowest of them usually does.
+    fn patience(&self, chunks: &Range<u64>) -> Duration {
+        let count = chunks.end - chunks.start;
+        let peers = self.inner.peers.iter().filter(|peer| peer.is_available());
+        peers
+            .map(|peer| peer.patience(count))
+            .max()
+            .unwrap_or_default()
+    }
+
+    async fn decode(&self, index: u8, good: Vec<(u8, Column)>) -> Result<Column> {
+        let code = self.inner.codes.of(self.geometry.layout)?;
+        let work = move || {
+            let columns = code.rebuild(&[index], &good)?;
+            columns.into_iter().next().ok_or_else(|| {
+                Error::new(ErrorKind::Unexpected, "read", "the code returned no shard")
+            })
+        };
+        tokio::task::spawn_blocking(work)
+            .await
+            .unwrap_or_else(|source| {
+                let error = Error::new(ErrorKind::Unexpected, "read", "the coding thread stopped");
+                Err(error.with_source(source))
+            })
+    }
+
+    /// The request for chunks of a shard: the one under way, or a new one.
+    fn fetch(&self, index: u8, chunks: &Range<u64>) -> Fetch {
+        let mut fetches = self.fetches.lock().unwrap_or_else(PoisonError::into_inner);
+        let fetch = fetches.entry((index, chunks.clone())).or_insert_with(|| {
+            let inner = Arc::clone(&self.inner);
+            let shard = Shard {
+                id: self.blob.id.clone(),
+                index,
+                geometry: self.geometry,
+                tag: self.tag,
+            };
+            let member = self.blob.placement.get(index);
+            let chunks = chunks.clone();
+            let fetch = async move {
+                let peer = member
+                    .and_then(|member| inner.peer(member))
+                    .ok_or_else(|| {
+                        let why = format!("shard {index} of {} has no member", shard.id);
+                        Arc::new(Error::new(ErrorKind::NotFound, "read", why))
+                    })?;
+                inner
+                    .get_chunks(peer, &shard, &chunks)
+                    .await
+                    .map_err(Arc::new)
+            };
+            fetch.boxed().shared()
+        });
+        fetch.clone()
+    }
+
+    /// Too few shards answered.
+    fn lost(&self, faults: &[Fault]) -> Error {
+        let status = faults
+            .iter()
+            .find(|fault| fault.kind() == ErrorKind::Unavailable);
+        let kind = status
+            .or(faults.first())
+            .map_or(ErrorKind::Unavailable, |fault| fault.kind());
+        let why: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        let needed = self.geometry.layout.data();
+        let why = format!(
+            "{}: fewer than {needed} good shards: {}",
+            self.blob.id,
+            why.join("; ")
+        );
+        Error::new(kind, "read", why)
+    }
+}
+
+/// One shard of one blob, for requests.
+pub(crate) struct Shard {
+    pub(crate) id: BlobId,
+    pub(crate) index: u8,
+    pub(crate) geometry: Geometry,
+    pub(crate) tag: BlobTag,
+}
+
+impl Inner {
+    /// Reads and verifies chunks of a shard with one request.
+    pub(crate) async fn get_chunks(
+        &self,
+        peer: &Peer,
+        shard: &Shard,
+        chunks: &Range<u64>,
+    ) -> Result<Column> {
+        let name = shard.id.shard_name(shard.index)?;
+        let range = shard.geometry.stored_range(chunks);
+        let traffic = Traffic::Read(range.end - range.start);
+        let get = peer.member.provider.get(&name, range);
+        let stored = match peer.call("get", self.timeouts.read, traffic, get).await {
+            Ok(stored) => stored,
+            Err(error) => {
+                match error.kind() {
+                    ErrorKind::NotFound => self.suspect(&shard.id, shard.index, peer, "missing"),
+                    ErrorKind::Invalid => self.suspect(&shard.id, shard.index, peer, "too short"),
+                    _ => {}
+                }
+                return Err(error);
+            }
+        };
+        self.verify(shard, chunks, stored).await.map_err(|why| {
+            self.suspect(&shard.id, shard.index, peer, &why);
+            let why = format!("{}: {name}: {why}", peer.name());
+            Error::new(ErrorKind::Corrupt, "get", why)
+        })
+    }
+
+    async fn verify(
+        &self,
+        shard: &Shard,
+        chunks: &Range<u64>,
+        stored: Bytes,
+    ) -> std::result::Result<Column, String> {
+        let (geometry, tag, index) = (shard.geometry, shard.tag, shard.index);
+        if stored.len() <= INLINE_MAX {
+            return geometry.verify(&self.keys, &tag, index, chunks, &stored);
+        }
+        let (keys, chunks) = (self.keys.clone(), chunks.clone());
+        let work = move || geometry.verify(&keys, &tag, index, &chunks, &stored);
+        let done = tokio::task::spawn_blocking(work).await;
+        done.unwrap_or_else(|_| Err("the verifying thread stopped".to_owned()))
+    }
+}

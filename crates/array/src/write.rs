@@ -1,0 +1,297 @@
+//! Writing a blob to its members with a quorum, and deleting it.
+//!
+//! Promises: `put` returns when every shard is durable, or when enough are and the rest had their
+//! time; below that it removes what it wrote and names who failed. It never overwrites a shard.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dolium_provider::{BlobName, Payload};
+use futures::future::join_all;
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::time::Instant;
+
+use crate::array::Inner;
+use crate::member::{Peer, Traffic};
+use crate::placement::ranked;
+use crate::shard::cut;
+use crate::{Array, BlobId, Error, ErrorKind, Placement, Result, StoredBlob};
+
+/// Blobs above this are cut on a thread for such work: hashing more takes longer than the hop.
+const INLINE_MAX: u64 = 64 << 10;
+/// A grace that does not end: the requests' own limits do.
+const FOREVER: Duration = Duration::from_secs(24 * 3600);
+
+/// What became of the shards of a put so far.
+struct Outcomes {
+    written: Vec<bool>,
+    /// Shards that were there already, whole: not ours to remove.
+    present: Vec<bool>,
+    errors: Vec<Error>,
+}
+
+impl Array {
+    /// Stores a blob under a new id. Putting the same bytes again is success; callers must not put
+    /// one id twice at the same time.
+    pub async fn put(&self, id: &BlobId, body: Payload) -> Result<StoredBlob> {
+        let inner = &self.inner;
+        let len = body.len();
+        let shards = inner.cut(id, body).await?;
+        let peers = inner.choose(id);
+        let outcomes = inner.write(id, &peers, shards).await?;
+        let needed = inner.needed();
+        let durable = outcomes.durable();
+        let conflict = outcomes
+            .errors
+            .iter()
+            .any(|error| error.kind() == ErrorKind::Conflict);
+        if durable < needed || conflict {
+            inner.undo(id, &peers, &outcomes).await;
+            return Err(refused(id, durable, needed, conflict, &outcomes.errors));
+        }
+        for error in &outcomes.errors {
+            tracing::warn!(blob = %id, %error, "stored with a shard missing");
+        }
+        let place = |(index, peer): (usize, &Arc<Peer>)| outcomes.has(index).then(|| peer.id());
+        let placement = Placement::new(peers.iter().enumerate().map(place).collect());
+        Ok(StoredBlob {
+            id: id.clone(),
+            len,
+            layout: inner.layout,
+            placement,
+        })
+    }
+
+    /// Removes all shards of a blob. Idempotent; an error names the members that failed.
+    pub async fn delete(&self, blob: &StoredBlob) -> Result<()> {
+        let shards = blob.placement.shards().iter().enumerate();
+        let placed = shards.filter_map(|(index, member)| Some((index as u8, (*member)?)));
+        let deletes = placed.map(|(index, member)| async move {
+            match self.inner.peer(member) {
+                Some(peer) => self.inner.delete_shard(&blob.id, index, peer).await,
+                None => {
+                    let why = format!("{}: cannot be reached", self.inner.name_of(member));
+                    Err(Error::new(ErrorKind::Unavailable, "delete", why))
+                }
+            }
+        });
+        let failed: Vec<Error> = join_all(deletes)
+            .await
+            .into_iter()
+            .filter_map(Result::err)
+            .collect();
+        match failed.first() {
+            None => Ok(()),
+            Some(first) => {
+                let why = format!("{}: {}", blob.id, listed(&failed));
+                Err(Error::new(first.kind(), "delete", why))
+            }
+        }
+    }
+}
+
+fn listed(errors: &[Error]) -> String {
+    errors
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+fn refused(id: &BlobId, durable: usize, needed: usize, conflict: bool, errors: &[Error]) -> Error {
+    if conflict {
+        let why = format!("{id} exists with other bytes: {}", listed(errors));
+        return Error::new(ErrorKind::Conflict, "put", why);
+    }
+    let why = format!(
+        "{id}: {durable} shards are durable, {needed} are needed: {}",
+        listed(errors)
+    );
+    Error::new(ErrorKind::Unavailable, "put", why)
+}
+
+impl Outcomes {
+    fn new(shards: usize) -> Self {
+        let none = || vec![false; shards];
+        Self {
+            written: none(),
+            present: none(),
+            errors: Vec::new(),
+        }
+    }
+
+    fn has(&self, index: usize) -> bool {
+        self.written[index] || self.present[index]
+    }
+
+    fn durable(&self) -> usize {
+        (0..self.written.len())
+            .filter(|&index| self.has(index))
+            .count()
+    }
+}
+
+/// How a shard came to be at its member.
+pub(crate) enum Written {
+    Now,
+    Before,
+}
+
+impl Inner {
+    /// With how many durable shards a put may succeed.
+    fn needed(&self) -> usize {
+        let enough = usize::from(self.layout.data());
+        let safe = (enough + 1).min(usize::from(self.layout.shards()));
+        if self.allow_degraded_writes {
+            enough
+        } else {
+            safe
+        }
+    }
+
+    /// Cuts a blob into shards, off the async threads when that takes long.
+    async fn cut(&self, id: &BlobId, body: Payload) -> Result<Vec<Payload>> {
+        let code = self.codes.of(self.layout)?;
+        let tag = self.keys.blob_tag(id);
+        if body.len() <= INLINE_MAX {
+            return cut(&code, &self.keys, &tag, &body);
+        }
+        let keys = self.keys.clone();
+        let work = tokio::task::spawn_blocking(move || cut(&code, &keys, &tag, &body));
+        work.await.unwrap_or_else(|source| {
+            let error = Error::new(ErrorKind::Unexpected, "put", "the coding thread stopped");
+            Err(error.with_source(source))
+        })
+    }
+
+    /// The members for a blob's shards, in the order of indices. Members that are being left alone
+    /// are taken only when there are not enough others.
+    fn choose(&self, id: &BlobId) -> Vec<Arc<Peer>> {
+        let ranks = ranked(id, self.peers.iter().map(|peer| peer.id()));
+        let peers = ranks
+            .into_iter()
+            .filter_map(|member| self.peer(member).cloned());
+        let (mut chosen, rest): (Vec<_>, Vec<_>) = peers.partition(|peer| peer.is_available());
+        chosen.extend(rest);
+        chosen.truncate(self.layout.shards().into());
+        chosen
+    }
+
+    /// Puts all shards at once, and waits for the rest only so long after enough are durable.
+    async fn write(
+        &self,
+        id: &BlobId,
+        peers: &[Arc<Peer>],
+        shards: Vec<Payload>,
+    ) -> Result<Outcomes> {
+        let mut outcomes = Outcomes::new(peers.len());
+        let mut waiting = vec![true; peers.len()];
+        let mut puts = FuturesUnordered::new();
+        for (index, (peer, shard)) in peers.iter().zip(shards).enumerate() {
+            let name = id.shard_name(index as u8)?;
+            puts.push(async move { (index, self.put_shard(&name, peer, shard).await) });
+        }
+        let grace = tokio::time::sleep(FOREVER);
+        tokio::pin!(grace);
+        let mut patient = true;
+        loop {
+            tokio::select! {
+                next = puts.next() => match next {
+                    None => return Ok(outcomes),
+                    Some((index, outcome)) => {
+                        waiting[index] = false;
+                        match outcome {
+                            Ok(Written::Now) => outcomes.written[index] = true,
+                            Ok(Written::Before) => outcomes.present[index] = true,
+                            Err(error) => outcomes.errors.push(error),
+                        }
+                    }
+                },
+                () = &mut grace => break,
+            }
+            if patient && outcomes.durable() >= self.needed() {
+                patient = false;
+                grace
+                    .as_mut()
+                    .reset(Instant::now() + self.timeouts.straggler_grace);
+            }
+        }
+        for (peer, _) in peers.iter().zip(waiting).filter(|(_, waiting)| *waiting) {
+            peer.note_slow("put");
+            let why = format!(
+                "{}: still writing after the others had finished",
+                peer.name()
+            );
+            outcomes
+                .errors
+                .push(Error::new(ErrorKind::Unavailable, "put", why));
+        }
+        Ok(outcomes)
+    }
+
+    pub(crate) async fn put_shard(
+        &self,
+        name: &BlobName,
+        peer: &Peer,
+        shard: Payload,
+    ) -> Result<Written> {
+        let provider = &peer.member.provider;
+        let limit = self.timeouts.write;
+        let put = provider.put(name, shard.clone());
+        match peer
+            .call("put", limit, Traffic::Write(shard.len()), put)
+            .await
+        {
+            Ok(()) => Ok(Written::Now),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                self.compare(name, peer, &shard).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A taken name is fine when it holds the same bytes: an answer got lost, or a put was repeated.
+    async fn compare(&self, name: &BlobName, peer: &Peer, shard: &Payload) -> Result<Written> {
+        let provider = &peer.member.provider;
+        let len = shard.len();
+        let get = provider.get(name, 0..len);
+        let got = peer
+            .call("get", self.timeouts.read, Traffic::Read(len), get)
+            .await;
+        let head = peer
+            .call(
+                "head",
+                self.timeouts.read,
+                Traffic::None,
+                provider.head(name),
+            )
+            .await?;
+        match got {
+            Ok(bytes) if head.len == len && bytes == shard.to_bytes() => Ok(Written::Before),
+            Err(error) if error.kind() != ErrorKind::Invalid => Err(error),
+            _ => {
+                let why = format!("{}: {name} exists with other bytes", peer.name());
+                Err(Error::new(ErrorKind::Conflict, "put", why))
+            }
+        }
+    }
+
+    /// Removes what a failed put wrote, as far as that works; check finds the rest.
+    async fn undo(&self, id: &BlobId, peers: &[Arc<Peer>], outcomes: &Outcomes) {
+        let written = peers
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| outcomes.written[*index]);
+        let deletes = written.map(|(index, peer)| self.delete_shard(id, index as u8, peer));
+        for error in join_all(deletes).await.into_iter().filter_map(Result::err) {
+            tracing::warn!(blob = %id, %error, "could not remove a shard of a failed put");
+        }
+    }
+
+    pub(crate) async fn delete_shard(&self, id: &BlobId, index: u8, peer: &Peer) -> Result<()> {
+        let name = id.shard_name(index)?;
+        let delete = peer.member.provider.delete(&name);
+        peer.call("delete", self.timeouts.read, Traffic::None, delete)
+            .await
+    }
+}
