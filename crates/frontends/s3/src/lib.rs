@@ -1,1 +1,44 @@
 //! The S3 front end: the protocol of Amazon S3 over the store.
+//!
+//! A codec and a call: `s3s` routes, parses XML and verifies signatures; this crate translates buckets
+//! and keys to containers and paths and the store's answers back. What `s3s` leaves to its user is here:
+//! that what was signed is what is used (`guard`), bounded memory for any chunking (`chunked`), small
+//! and harmless documents (`document`), claims verified before anything is committed (`checksum`).
+//!
+//! Promises: a request without a valid signature reaches no operation; a body that is not what the
+//! client said it is stores nothing; operations that are not built answer `NotImplemented`.
+//! Does not: own sockets, decide permissions, keep data.
+//!
+//! Logs: `s3s` logs every error of a client at ERROR level, with parts of the request. A composition
+//! root should filter it out (`s3s=off`); this crate logs each request itself, without its query, at
+//! DEBUG, and failures of the server at WARN and ERROR.
+
+mod answer;
+mod api;
+mod auth;
+mod body;
+mod bucket;
+mod checksum;
+mod chunked;
+mod composite;
+mod condition;
+mod copy;
+mod describe;
+mod document;
+mod error;
+mod guard;
+mod host;
+mod listing;
+mod multipart;
+mod names;
+mod object;
+mod part;
+mod query;
+mod reading;
+mod service;
+mod time;
+mod unsupported;
+mod verdict;
+mod version_listing;
+
+pub use service::{S3FrontEnd, S3Settings, service};

@@ -1,0 +1,184 @@
+//! The last touch on every answer: request id, server name, complete error documents.
+//!
+//! Promises: an error carries its code, a sentence, the resource and the request id, whoever made it;
+//! what the verdict says of the body stands above what `s3s` made of it.
+//! Does not: choose codes.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::{HeaderValue, Response, StatusCode, header};
+use s3s::{Body, S3Error, S3ErrorCode};
+
+use crate::error::status_of;
+use crate::verdict::Verdict;
+
+/// What a client reads when an error has no sentence of its own.
+const NO_MESSAGE: &str = "The request could not be served.";
+
+/// Hands out request ids: unique in a process, and different from one process to the next.
+pub(crate) struct RequestIds {
+    base: u64,
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    /// Starts at a place that differs from process to process.
+    pub(crate) fn new() -> Self {
+        Self {
+            base: RandomState::new().hash_one(0u8),
+            next: AtomicU64::new(0),
+        }
+    }
+
+    /// The next id: 16 hexadecimal digits.
+    pub(crate) fn next(&self) -> String {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        // An odd factor makes neighbours look different and keeps them distinct.
+        format!(
+            "{:016X}",
+            self.base ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        )
+    }
+}
+
+/// An error as a response.
+pub(crate) fn of_error(error: S3Error) -> Response<Body> {
+    let status = error
+        .status_code()
+        .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    error.to_http_response().unwrap_or_else(|_| {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = status;
+        response
+    })
+}
+
+/// Completes an answer.
+pub(crate) fn finish(
+    mut response: Response<Body>,
+    id: &str,
+    resource: &str,
+    verdict: &Verdict,
+) -> Response<Body> {
+    if response.status() == StatusCode::NOT_MODIFIED {
+        *response.body_mut() = Body::empty();
+        response.headers_mut().remove(header::CONTENT_TYPE);
+    } else if response.status().is_client_error() || response.status().is_server_error() {
+        response = complete_error(response, id, resource, verdict);
+    }
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert("x-amz-request-id", id);
+    }
+    headers.insert(header::SERVER, HeaderValue::from_static("Dolium"));
+    response
+}
+
+fn complete_error(
+    mut response: Response<Body>,
+    id: &str,
+    resource: &str,
+    verdict: &Verdict,
+) -> Response<Body> {
+    let (code, message) = match verdict.read() {
+        Some((code, message)) => {
+            *response.status_mut() = status_of(code);
+            (code.as_str().to_owned(), escape(message))
+        }
+        None => read_error(response.body()),
+    };
+    let message = if message.is_empty() {
+        NO_MESSAGE.to_owned()
+    } else {
+        message
+    };
+    let document = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code>\
+         <Message>{message}</Message><Resource>{}</Resource><RequestId>{id}</RequestId></Error>",
+        escape(resource)
+    );
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/xml"),
+    );
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(document.len()));
+    *response.body_mut() = Body::from(document);
+    response
+}
+
+/// Code and message of an error document of `s3s`, still escaped.
+fn read_error(body: &Body) -> (String, String) {
+    let bytes = body.bytes().unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let element = |name: &str| {
+        let (_, rest) = text.split_once(&format!("<{name}>"))?;
+        let (value, _) = rest.split_once(&format!("</{name}>"))?;
+        Some(value.to_owned())
+    };
+    let code = element("Code").unwrap_or_else(|| S3ErrorCode::InternalError.as_str().to_owned());
+    (code, element("Message").unwrap_or_default())
+}
+
+/// Text as the content of an XML element; characters that XML cannot carry become `?`.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            character if character.is_control() => escaped.push('?'),
+            character => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(response: &Response<Body>) -> String {
+        String::from_utf8(response.body().bytes().unwrap().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn errors_are_complete() {
+        let error = S3Error::with_message(S3ErrorCode::NoSuchKey, "a < b");
+        let response = finish(of_error(error), "ID", "/b/<k>", &Verdict::default());
+        assert_eq!(response.status(), 404);
+        assert_eq!(response.headers()["x-amz-request-id"], "ID");
+        assert_eq!(response.headers()["server"], "Dolium");
+        assert!(text(&response).ends_with(
+            "<Error><Code>NoSuchKey</Code><Message>a &lt; b</Message>\
+             <Resource>/b/&lt;k&gt;</Resource><RequestId>ID</RequestId></Error>"
+        ));
+    }
+
+    #[test]
+    fn the_verdict_replaces_what_s3s_made_of_it() {
+        let verdict = Verdict::default();
+        verdict.set(S3ErrorCode::MalformedXML, "bomb");
+        let error = of_error(S3ErrorCode::InternalError.into());
+        let response = finish(error, "ID", "/b", &verdict);
+        assert_eq!(response.status(), 400);
+        assert!(text(&response).contains("<Code>MalformedXML</Code><Message>bomb</Message>"));
+    }
+
+    #[test]
+    fn not_modified_has_no_body() {
+        let response = of_error(S3ErrorCode::NotModified.into());
+        let response = finish(response, "ID", "/b", &Verdict::default());
+        assert_eq!(response.status(), 304);
+        assert!(text(&response).is_empty());
+    }
+
+    #[test]
+    fn ids_differ() {
+        let ids = RequestIds::new();
+        let seen: std::collections::HashSet<String> = (0..1000).map(|_| ids.next()).collect();
+        assert_eq!(seen.len(), 1000);
+    }
+}

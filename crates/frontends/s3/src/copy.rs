@@ -1,0 +1,140 @@
+//! CopyObject. No data moves.
+//!
+//! Promises: source and destination conditions are the store's, checked where it commits.
+//! Does not: recompute checksums; a copy keeps those of its source.
+
+use dolium_store::{CopyRequest, Source};
+use s3s::dto::{
+    CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, ETag, ETagCondition,
+    MetadataDirective, Timestamp,
+};
+use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
+
+use crate::api::Api;
+use crate::auth::caller;
+use crate::checksum::{NAMESPACE, TYPE, fill_checksums};
+use crate::condition::condition;
+use crate::describe::{description, take_headers};
+use crate::error::{of_store, refuse};
+use crate::names::{container, header_version_id, path, selector};
+use crate::time::timestamp;
+
+/// The conditions that a copy puts on its source.
+#[derive(Default)]
+pub(crate) struct SourceConditions {
+    pub(crate) if_match: Option<ETagCondition>,
+    pub(crate) if_none_match: Option<ETagCondition>,
+    pub(crate) if_modified_since: Option<Timestamp>,
+    pub(crate) if_unmodified_since: Option<Timestamp>,
+}
+
+/// The object that `x-amz-copy-source` names, and its version id if that was named.
+pub(crate) fn source(
+    from: CopySource,
+    given: SourceConditions,
+) -> S3Result<(Source, Option<String>)> {
+    let CopySource::Bucket {
+        bucket,
+        key,
+        version_id,
+    } = from
+    else {
+        let message = "Access points are not implemented";
+        return Err(refuse(S3ErrorCode::NotImplemented, message));
+    };
+    let source = Source {
+        container: container(&bucket)?,
+        path: path(&key)?,
+        version: selector(version_id.as_deref())?,
+        condition: condition(
+            given.if_match,
+            given.if_none_match,
+            given.if_modified_since,
+            given.if_unmodified_since,
+        ),
+    };
+    Ok((source, version_id.map(String::from)))
+}
+
+/// An error of a copy: a condition on the source that does not hold is always a failed precondition,
+/// there is nothing that could be "not modified".
+pub(crate) fn copy_error(error: dolium_store::Error) -> s3s::S3Error {
+    match error.reason() {
+        Some(dolium_store::Reason::NotModified) => refuse(
+            S3ErrorCode::PreconditionFailed,
+            "At least one of the pre-conditions you specified did not hold",
+        ),
+        Some(dolium_store::Reason::DeleteMarker) => {
+            refuse(S3ErrorCode::NoSuchKey, "The specified key does not exist.")
+        }
+        _ => of_store(error),
+    }
+}
+
+/// CopyObject.
+pub(crate) async fn copy(
+    api: &Api,
+    request: S3Request<CopyObjectInput>,
+) -> S3Result<S3Response<CopyObjectOutput>> {
+    let caller = caller(&request)?;
+    // The SDK's typed input has no conditions on the destination.
+    let if_header = |name: &str| -> S3Result<Option<ETagCondition>> {
+        let Some(value) = request.headers.get(name) else {
+            return Ok(None);
+        };
+        let parsed = ETagCondition::parse_http_header(value.as_bytes());
+        parsed
+            .map(Some)
+            .map_err(|_| refuse(S3ErrorCode::InvalidArgument, format!("invalid {name}")))
+    };
+    let (if_match, if_none_match) = (if_header("if-match")?, if_header("if-none-match")?);
+    let mut input = request.input;
+    let given = SourceConditions {
+        if_match: input.copy_source_if_match.take(),
+        if_none_match: input.copy_source_if_none_match.take(),
+        if_modified_since: input.copy_source_if_modified_since.take(),
+        if_unmodified_since: input.copy_source_if_unmodified_since.take(),
+    };
+    let directive = input
+        .metadata_directive
+        .as_ref()
+        .map(MetadataDirective::as_str);
+    let replace = match directive {
+        None | Some(MetadataDirective::COPY) => None,
+        Some(MetadataDirective::REPLACE) => Some(description(take_headers!(input))?),
+        Some(_) => {
+            return Err(refuse(
+                S3ErrorCode::InvalidArgument,
+                "Unknown metadata directive.",
+            ));
+        }
+    };
+    let (container, path) = (container(&input.bucket)?, path(&input.key)?);
+    let (source, source_version_id) = source(input.copy_source, given)?;
+    let copy = CopyRequest {
+        source,
+        container,
+        path,
+        condition: condition(if_match, if_none_match, None, None),
+        replace,
+        refuse_copy_onto_itself: true,
+    };
+    let version = api.store.copy(&caller, copy).await.map_err(copy_error)?;
+    let mut result = CopyObjectResult {
+        last_modified: Some(timestamp(version.created)),
+        checksum_type: version
+            .attributes
+            .get(NAMESPACE, TYPE)
+            .map(|kind| kind.to_owned().into()),
+        ..CopyObjectResult::default()
+    };
+    fill_checksums!(result, version.attributes.namespace(NAMESPACE));
+    let version_id = header_version_id(&version, dolium_store::Selector::Current);
+    result.e_tag = Some(ETag::Strong(version.etag));
+    Ok(S3Response::new(CopyObjectOutput {
+        copy_object_result: Some(result),
+        copy_source_version_id: source_version_id,
+        version_id,
+        ..CopyObjectOutput::default()
+    }))
+}

@@ -1,0 +1,377 @@
+//! Multipart uploads: begin, complete, abort, list.
+//!
+//! Promises: an upload's checksum scheme is fixed when it begins and kept with it.
+//! Does not: store parts (`part`).
+
+use std::sync::Arc;
+
+use dolium_store::{CompleteRequest, Description, Finish, Part, Reason, Upload, UploadEntry};
+use s3s::dto::{
+    AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
+    CompleteMultipartUploadOutput, CompletedPart, CreateMultipartUploadInput,
+    CreateMultipartUploadOutput, ETag,
+};
+use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
+
+use crate::api::Api;
+use crate::auth::caller;
+use crate::checksum::{Algorithm, NAMESPACE, TYPE, claimed_header, fill_checksums, mismatch};
+use crate::composite::{self, Scheme};
+use crate::condition::condition;
+use crate::describe::{description, take_headers};
+use crate::error::{of_store, of_write, refuse};
+use crate::names::{container, header_version_id, path};
+use crate::object::verdict;
+use crate::reading::PARTS;
+use crate::verdict::Verdict;
+
+/// The highest part number, as on AWS.
+pub(crate) const PART_NUMBER_MAX: u32 = 10_000;
+/// The least size of a part other than the last, as on AWS.
+const PART_LEN_MIN: u64 = 5 << 20;
+/// The namespace that keeps the checksum scheme of an upload in progress.
+const SCHEME: &str = "s3-upload";
+
+/// The checksum scheme that an upload was begun with; `None` when its client named none.
+pub(crate) fn scheme_of(description: &Description) -> Option<Scheme> {
+    let get = |key: &str| description.attributes.get(SCHEME, key);
+    let algorithm = Algorithm::parse(get("algorithm")?)?;
+    Some(Scheme {
+        algorithm,
+        composite: get(TYPE) == Some(crate::checksum::COMPOSITE),
+    })
+}
+
+/// The scheme that the headers of a new upload ask for.
+fn requested_scheme(algorithm: Option<&str>, kind: Option<&str>) -> S3Result<Option<Scheme>> {
+    let invalid = |message: &str| refuse(S3ErrorCode::InvalidRequest, message);
+    let Some(name) = algorithm else {
+        return match kind {
+            None => Ok(None),
+            Some(_) => Err(invalid(
+                "x-amz-checksum-type needs x-amz-checksum-algorithm",
+            )),
+        };
+    };
+    let algorithm = Algorithm::parse(name)
+        .ok_or_else(|| invalid("Checksum algorithm provided is unsupported."))?;
+    let is_sha = matches!(algorithm, Algorithm::Sha1 | Algorithm::Sha256);
+    let composite = match kind {
+        None => algorithm != Algorithm::Crc64Nvme,
+        Some(crate::checksum::COMPOSITE) => true,
+        Some(crate::checksum::FULL_OBJECT) => false,
+        Some(_) => return Err(invalid("Value for x-amz-checksum-type header is invalid.")),
+    };
+    if (composite && algorithm == Algorithm::Crc64Nvme) || (!composite && is_sha) {
+        return Err(invalid(
+            "The checksum type cannot be used with this checksum algorithm.",
+        ));
+    }
+    Ok(Some(Scheme {
+        algorithm,
+        composite,
+    }))
+}
+
+/// CreateMultipartUpload.
+pub(crate) async fn create(
+    api: &Api,
+    request: S3Request<CreateMultipartUploadInput>,
+) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+    let caller = caller(&request)?;
+    let mut input = request.input;
+    let (bucket, key) = (container(&input.bucket)?, path(&input.key)?);
+    let algorithm = input
+        .checksum_algorithm
+        .as_ref()
+        .map(|algorithm| algorithm.as_str());
+    let kind = input.checksum_type.as_ref().map(|kind| kind.as_str());
+    let scheme = requested_scheme(algorithm, kind)?;
+    let mut description = description(take_headers!(input))?;
+    if let Some(scheme) = scheme {
+        description
+            .attributes
+            .set(SCHEME, "algorithm", scheme.algorithm.name());
+        description.attributes.set(SCHEME, TYPE, scheme.kind());
+    }
+    let upload = api
+        .store
+        .create_upload(&caller, &bucket, &key, description)
+        .await;
+    let upload = upload.map_err(of_store)?;
+    Ok(S3Response::new(CreateMultipartUploadOutput {
+        bucket: Some(input.bucket),
+        key: Some(input.key),
+        upload_id: Some(upload.id),
+        checksum_algorithm: scheme.map(|scheme| scheme.algorithm.upper().into()),
+        checksum_type: scheme.map(|scheme| scheme.kind().to_owned().into()),
+        ..CreateMultipartUploadOutput::default()
+    }))
+}
+
+/// AbortMultipartUpload.
+pub(crate) async fn abort(
+    api: &Api,
+    request: S3Request<AbortMultipartUploadInput>,
+) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+    let caller = caller(&request)?;
+    let input = request.input;
+    if input.if_match_initiated_time.is_some() {
+        let message = "Conditions on the abort of an upload are not implemented";
+        return Err(refuse(S3ErrorCode::NotImplemented, message));
+    }
+    let (bucket, key) = (container(&input.bucket)?, path(&input.key)?);
+    api.store
+        .abort_upload(&caller, &bucket, &key, &input.upload_id)
+        .await
+        .map_err(of_store)?;
+    let mut response = S3Response::new(AbortMultipartUploadOutput::default());
+    response.status = Some(http::StatusCode::NO_CONTENT);
+    Ok(response)
+}
+
+/// CompleteMultipartUpload.
+pub(crate) async fn complete(
+    api: &Api,
+    request: S3Request<CompleteMultipartUploadInput>,
+) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+    let caller = caller(&request)?;
+    let verdict = verdict(&request);
+    let claimed = claimed_header(&request.headers)?;
+    let input = request.input;
+    let (bucket, key) = (container(&input.bucket)?, path(&input.key)?);
+    let named = input
+        .multipart_upload
+        .and_then(|upload| upload.parts)
+        .unwrap_or_default();
+    let parts = named_parts(&named)?;
+    let upload = api
+        .store
+        .upload(&caller, &bucket, &key, &input.upload_id)
+        .await;
+    let upload = upload.map_err(of_store)?;
+    let kind = input
+        .checksum_type
+        .as_ref()
+        .map(|kind| kind.as_str().to_owned());
+    let check = Completion {
+        upload,
+        named,
+        claimed,
+        kind,
+        size: input.mpu_object_size,
+    };
+    check.check_kind()?;
+    let hook_verdict = verdict.clone();
+    let complete = CompleteRequest {
+        parts,
+        part_len_min: PART_LEN_MIN,
+        condition: condition(input.if_match, input.if_none_match, None, None),
+        finish: Arc::new(move |parts| check.finish(parts, &hook_verdict)),
+    };
+    let version = api
+        .store
+        .complete_upload(&caller, &bucket, &key, &input.upload_id, complete)
+        .await;
+    let version = version.map_err(|error| of_write(error, &verdict))?;
+    let mut output = CompleteMultipartUploadOutput {
+        location: Some(format!("/{}/{}", input.bucket, input.key)),
+        bucket: Some(input.bucket),
+        key: Some(input.key),
+        version_id: header_version_id(&version, dolium_store::Selector::Current),
+        checksum_type: version
+            .attributes
+            .get(NAMESPACE, TYPE)
+            .map(|kind| kind.to_owned().into()),
+        ..CompleteMultipartUploadOutput::default()
+    };
+    fill_checksums!(output, version.attributes.namespace(NAMESPACE));
+    output.e_tag = Some(ETag::Strong(version.etag));
+    Ok(S3Response::new(output))
+}
+
+fn named_parts(named: &[CompletedPart]) -> S3Result<Vec<(u32, String)>> {
+    let malformed = |message: &str| refuse(S3ErrorCode::MalformedXML, message);
+    if named.is_empty() {
+        return Err(malformed("You must specify at least one part"));
+    }
+    if named.len() > PART_NUMBER_MAX as usize {
+        return Err(malformed("An upload has at most 10000 parts"));
+    }
+    let part = |part: &CompletedPart| {
+        let number = part
+            .part_number
+            .and_then(|number| u32::try_from(number).ok());
+        let number = number.filter(|number| (1..=PART_NUMBER_MAX).contains(number));
+        let tag = part.e_tag.as_ref().map(|tag| tag.value().to_owned());
+        number
+            .zip(tag)
+            .ok_or_else(|| malformed("A part needs its number and ETag"))
+    };
+    named.iter().map(part).collect()
+}
+
+/// What a completion claims, held against the parts when they are known.
+struct Completion {
+    upload: Upload,
+    named: Vec<CompletedPart>,
+    claimed: Option<(Algorithm, Vec<u8>)>,
+    kind: Option<String>,
+    size: Option<i64>,
+}
+
+impl Completion {
+    fn scheme(&self) -> Scheme {
+        let default = Scheme {
+            algorithm: Algorithm::Crc64Nvme,
+            composite: false,
+        };
+        scheme_of(&self.upload.description).unwrap_or(default)
+    }
+
+    fn check_kind(&self) -> S3Result<()> {
+        let agreed = scheme_of(&self.upload.description).map(Scheme::kind);
+        match (self.kind.as_deref(), agreed) {
+            (Some(given), Some(agreed)) if given != agreed => Err(refuse(
+                S3ErrorCode::InvalidRequest,
+                "The upload was created using another checksum type.",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn finish(&self, parts: &[Part], verdict: &Verdict) -> dolium_store::Result<Finish> {
+        let size: u64 = parts.iter().map(|part| part.size).sum();
+        if self
+            .size
+            .is_some_and(|claimed| u64::try_from(claimed) != Ok(size))
+        {
+            let message = "The provided 'x-amz-mp-object-size' header does not match the parts.";
+            return Err(verdict.stop(S3ErrorCode::InvalidRequest, Reason::LengthMismatch, message));
+        }
+        let pairs = self.named.iter().zip(parts);
+        if !pairs
+            .into_iter()
+            .all(|(named, part)| checksums_agree(named, part))
+        {
+            let message = "A checksum of a part does not match what was uploaded.";
+            return Err(verdict.stop(S3ErrorCode::InvalidPart, Reason::InvalidPart, message));
+        }
+        let scheme = self.scheme();
+        let checksum = composite::checksum(scheme, parts);
+        self.check_claim(scheme, checksum.as_deref(), verdict)?;
+        let mut checksums = vec![(PARTS.to_owned(), composite::sizes_text(parts))];
+        if let Some(checksum) = checksum {
+            checksums.push((scheme.algorithm.name().to_owned(), checksum));
+            checksums.push((TYPE.to_owned(), scheme.kind().to_owned()));
+        }
+        Ok(Finish {
+            etag: composite::etag(parts),
+            checksums,
+        })
+    }
+
+    fn check_claim(
+        &self,
+        scheme: Scheme,
+        checksum: Option<&str>,
+        verdict: &Verdict,
+    ) -> dolium_store::Result<()> {
+        let Some((algorithm, claimed)) = &self.claimed else {
+            return Ok(());
+        };
+        let computed = checksum.map(|text| text.split_once('-').map_or(text, |(value, _)| value));
+        let computed = computed.and_then(|text| scheme.algorithm.decode(text).ok());
+        if *algorithm == scheme.algorithm && computed.as_ref() == Some(claimed) {
+            return Ok(());
+        }
+        let message = mismatch(*algorithm)
+            .message()
+            .unwrap_or_default()
+            .to_owned();
+        Err(verdict.stop(S3ErrorCode::BadDigest, Reason::DigestMismatch, message))
+    }
+}
+
+/// Whether the checksums that a completion names for a part are those it was stored with.
+fn checksums_agree(named: &CompletedPart, part: &Part) -> bool {
+    let claims = [
+        ("crc32", &named.checksum_crc32),
+        ("crc32c", &named.checksum_crc32c),
+        ("crc64nvme", &named.checksum_crc64nvme),
+        ("sha1", &named.checksum_sha1),
+        ("sha256", &named.checksum_sha256),
+    ];
+    claims.into_iter().all(|(name, claimed)| {
+        let kept = part.checksums.iter().find(|(kept, _)| kept == name);
+        claimed.is_none() || kept.map(|(_, value)| value) == claimed.as_ref()
+    })
+}
+
+/// Whether a listing entry is an upload.
+pub(crate) fn key_of(entry: &UploadEntry) -> &str {
+    match entry {
+        UploadEntry::Upload(upload) => upload.path.as_str(),
+        UploadEntry::Prefix(prefix) => prefix,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schemes() {
+        let scheme = |algorithm, composite| {
+            Some(Scheme {
+                algorithm,
+                composite,
+            })
+        };
+        let cases = [
+            (None, None, Ok(None)),
+            (Some("CRC32"), None, Ok(scheme(Algorithm::Crc32, true))),
+            (
+                Some("CRC32"),
+                Some("FULL_OBJECT"),
+                Ok(scheme(Algorithm::Crc32, false)),
+            ),
+            (
+                Some("CRC64NVME"),
+                None,
+                Ok(scheme(Algorithm::Crc64Nvme, false)),
+            ),
+            (
+                Some("SHA256"),
+                Some("COMPOSITE"),
+                Ok(scheme(Algorithm::Sha256, true)),
+            ),
+            (Some("SHA256"), Some("FULL_OBJECT"), Err(())),
+            (Some("CRC64NVME"), Some("COMPOSITE"), Err(())),
+            (Some("MD4"), None, Err(())),
+            (None, Some("COMPOSITE"), Err(())),
+        ];
+        for (algorithm, kind, expected) in cases {
+            assert_eq!(requested_scheme(algorithm, kind).map_err(|_| ()), expected);
+        }
+    }
+
+    #[test]
+    fn named_parts_need_number_and_tag() {
+        let part = |number: Option<i32>, tag: Option<&str>| CompletedPart {
+            part_number: number,
+            e_tag: tag.map(|tag| ETag::Strong(tag.to_owned())),
+            ..CompletedPart::default()
+        };
+        assert!(named_parts(&[part(Some(1), Some("a"))]).is_ok());
+        for bad in [
+            part(None, Some("a")),
+            part(Some(0), Some("a")),
+            part(Some(10_001), Some("a")),
+            part(Some(1), None),
+        ] {
+            assert!(named_parts(&[bad]).is_err());
+        }
+        assert!(named_parts(&[]).is_err());
+    }
+}

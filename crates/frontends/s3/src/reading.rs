@@ -1,0 +1,385 @@
+//! Reading objects: GetObject, HeadObject, GetObjectAttributes.
+//!
+//! Promises: a body streams straight from the store; a range answers 206 with its place.
+//! Does not: override response headers, `s3s` does (and refuses line breaks in them).
+
+use dolium_identity::Principal;
+use dolium_store::{ByteRange, Condition, Reason, Selector, Source, Version};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use s3s::dto::{
+    Checksum, ChecksumMode, ETag, GetObjectAttributesInput, GetObjectAttributesOutput,
+    GetObjectAttributesParts, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
+    ObjectAttributes, ObjectPart, StorageClass,
+};
+use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
+
+use crate::api::Api;
+use crate::auth::caller;
+use crate::body::outgoing;
+use crate::checksum::{NAMESPACE, TYPE, fill_checksums};
+use crate::composite::parse_sizes;
+use crate::condition::{byte_range, condition};
+use crate::describe;
+use crate::error::{of_store, refuse, unnamed};
+use crate::names::{container, header_version_id, path, selector, serial_id};
+use crate::time::timestamp;
+
+/// The key in the checksum namespace that keeps the sizes of an object's parts.
+pub(crate) const PARTS: &str = "parts";
+/// The most parts that GetObjectAttributes lists at once.
+const ATTRIBUTES_PARTS_MAX: i32 = 1000;
+
+/// What GET and HEAD share: which object, and which bytes of it.
+struct Wanted {
+    source: Source,
+    range: ByteRange,
+    ranged: bool,
+    parts: Option<usize>,
+    checksums: bool,
+}
+
+/// Takes a request of GET or HEAD apart: their inputs are different types with the same fields.
+macro_rules! wanted {
+    ($api:expr, $caller:expr, $input:expr) => {{
+        let input = $input;
+        let source = Source {
+            container: container(&input.bucket)?,
+            path: path(&input.key)?,
+            version: selector(input.version_id.as_deref())?,
+            condition: condition(
+                input.if_match,
+                input.if_none_match,
+                input.if_modified_since,
+                input.if_unmodified_since,
+            ),
+        };
+        let wanted = Wanted {
+            source,
+            range: byte_range(input.range),
+            ranged: input.range.is_some(),
+            parts: None,
+            checksums: input
+                .checksum_mode
+                .is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED),
+        };
+        by_part($api, $caller, wanted, input.part_number).await?
+    }};
+}
+
+/// Replaces the range by that of a part, when one is asked for.
+async fn by_part(
+    api: &Api,
+    caller: &Principal,
+    mut wanted: Wanted,
+    number: Option<i32>,
+) -> S3Result<Wanted> {
+    let Some(number) = number else {
+        return Ok(wanted);
+    };
+    if wanted.ranged {
+        let message = "Cannot specify both Range header and partNumber query parameter";
+        return Err(refuse(S3ErrorCode::InvalidRequest, message));
+    }
+    let version = head_version(api, caller, &wanted.source).await?;
+    // The range below belongs to this version, whatever is written meanwhile.
+    if !version.null {
+        wanted.source.version = Selector::Serial(version.serial);
+    }
+    let (range, count) = part_range(&version, number)?;
+    (wanted.range, wanted.ranged, wanted.parts) = (range, range != ByteRange::Full, count);
+    Ok(wanted)
+}
+
+/// The bytes of a part, and the number of parts when the object has any.
+fn part_range(version: &Version, number: i32) -> S3Result<(ByteRange, Option<usize>)> {
+    let index = usize::try_from(number)
+        .ok()
+        .and_then(|number| number.checked_sub(1));
+    let Some(index) = index else {
+        let message = "Part number must be an integer between 1 and 10000";
+        return Err(refuse(S3ErrorCode::InvalidArgument, message));
+    };
+    let sizes = version
+        .attributes
+        .get(NAMESPACE, PARTS)
+        .and_then(parse_sizes);
+    let Some(sizes) = sizes else {
+        return if index == 0 {
+            Ok((ByteRange::Full, None))
+        } else {
+            Err(no_such_part())
+        };
+    };
+    let size = *sizes.get(index).ok_or_else(no_such_part)?;
+    let first: u64 = sizes[..index].iter().sum();
+    let Some(last) = size.checked_sub(1) else {
+        return Ok((ByteRange::Full, Some(sizes.len())));
+    };
+    Ok((
+        ByteRange::From {
+            first,
+            last: Some(first + last),
+        },
+        Some(sizes.len()),
+    ))
+}
+
+fn no_such_part() -> S3Error {
+    let message = "The requested partnumber is not satisfiable";
+    refuse(unnamed("InvalidPartNumber"), message)
+}
+
+/// Fills an answer of GET or HEAD from a version.
+macro_rules! answer_fields {
+    ($output:expr, $wanted:expr, $version:expr, $range:expr) => {{
+        let (output, version, range) = (&mut $output, &$version, &$range);
+        let headers = describe::headers(version);
+        output.accept_ranges = Some("bytes".to_owned());
+        output.content_length = i64::try_from(range.end - range.start).ok();
+        output.content_type = headers.content_type;
+        output.cache_control = headers.cache_control;
+        output.content_disposition = headers.content_disposition;
+        output.content_encoding = headers.content_encoding;
+        output.content_language = headers.content_language;
+        output.expires = headers.expires;
+        output.metadata = headers.metadata;
+        output.last_modified = Some(timestamp(version.created));
+        output.version_id = header_version_id(version, $wanted.source.version);
+        output.parts_count = $wanted.parts.and_then(|count| i32::try_from(count).ok());
+        if $wanted.ranged {
+            let last = range.end.saturating_sub(1);
+            output.content_range = Some(format!("bytes {}-{last}/{}", range.start, version.size));
+        } else if $wanted.checksums {
+            output.checksum_type = version
+                .attributes
+                .get(NAMESPACE, TYPE)
+                .map(|kind| kind.to_owned().into());
+            fill_checksums!(output, version.attributes.namespace(NAMESPACE));
+        }
+        output.e_tag = Some(ETag::Strong(version.etag.clone()));
+    }};
+}
+
+/// GetObject.
+pub(crate) async fn get(
+    api: &Api,
+    request: S3Request<GetObjectInput>,
+) -> S3Result<S3Response<GetObjectOutput>> {
+    let caller = caller(&request)?;
+    let wanted = wanted!(api, &caller, request.input);
+    let reading = match api.store.get(&caller, &wanted.source, wanted.range).await {
+        Ok(reading) => reading,
+        Err(error) => return Err(read_error(api, &caller, &wanted.source, error).await),
+    };
+    let mut output = GetObjectOutput::default();
+    answer_fields!(output, wanted, reading.version, reading.range);
+    output.body = Some(outgoing(reading));
+    Ok(S3Response::new(output))
+}
+
+/// HeadObject.
+pub(crate) async fn head(
+    api: &Api,
+    request: S3Request<HeadObjectInput>,
+) -> S3Result<S3Response<HeadObjectOutput>> {
+    let caller = caller(&request)?;
+    let wanted = wanted!(api, &caller, request.input);
+    let version = head_version(api, &caller, &wanted.source).await?;
+    let range = span(wanted.range, version.size)?;
+    let mut output = HeadObjectOutput::default();
+    answer_fields!(output, wanted, version, range);
+    let mut response = S3Response::new(output);
+    if wanted.ranged {
+        response.status = Some(StatusCode::PARTIAL_CONTENT);
+    }
+    Ok(response)
+}
+
+/// The version that a source addresses, its conditions checked.
+pub(crate) async fn head_version(
+    api: &Api,
+    caller: &Principal,
+    source: &Source,
+) -> S3Result<Version> {
+    match api.store.head(caller, source).await {
+        Ok(version) => Ok(version),
+        Err(error) => Err(read_error(api, caller, source, error).await),
+    }
+}
+
+/// The offsets of a range in an object of some size.
+fn span(range: ByteRange, size: u64) -> S3Result<std::ops::Range<u64>> {
+    let span = match range {
+        ByteRange::Full => return Ok(0..size),
+        ByteRange::From { first, last } => {
+            first..last.map_or(size, |last| last.saturating_add(1).min(size))
+        }
+        ByteRange::Last(len) => size.saturating_sub(len)..size,
+    };
+    if span.is_empty() {
+        let message = "The requested range is not satisfiable";
+        return Err(refuse(S3ErrorCode::InvalidRange, message));
+    }
+    Ok(span)
+}
+
+/// Errors of reads carry headers: of the version not modified, of the delete marker met.
+async fn read_error(
+    api: &Api,
+    caller: &Principal,
+    source: &Source,
+    error: dolium_store::Error,
+) -> S3Error {
+    let mut headers = HeaderMap::new();
+    let reason = error.reason();
+    let marker = error.version();
+    let mut answer = of_store(error);
+    match reason {
+        Some(Reason::NotModified) => {
+            let source = Source {
+                condition: Condition::default(),
+                ..source.clone()
+            };
+            if let Ok(version) = api.store.head(caller, &source).await {
+                not_modified_headers(&mut headers, &version, source.version);
+            }
+        }
+        Some(Reason::DeleteMarker) => {
+            headers.insert("x-amz-delete-marker", HeaderValue::from_static("true"));
+            if let Some(id) = marker.and_then(|serial| serial_id(serial).parse().ok()) {
+                headers.insert("x-amz-version-id", id);
+            }
+            if source.version != Selector::Current {
+                let message = "The specified method is not allowed against this resource.";
+                answer = refuse(S3ErrorCode::MethodNotAllowed, message);
+            }
+        }
+        _ => return answer,
+    }
+    answer.set_headers(headers);
+    answer
+}
+
+fn not_modified_headers(headers: &mut HeaderMap, version: &Version, asked: Selector) {
+    if let Ok(tag) = format!("\"{}\"", version.etag).parse() {
+        headers.insert(header::ETAG, tag);
+    }
+    let mut date = Vec::new();
+    let written = timestamp(version.created).format(s3s::dto::TimestampFormat::HttpDate, &mut date);
+    if let (Ok(()), Ok(date)) = (written, HeaderValue::from_bytes(&date)) {
+        headers.insert(header::LAST_MODIFIED, date);
+    }
+    if let Some(id) = header_version_id(version, asked).and_then(|id| id.parse().ok()) {
+        headers.insert("x-amz-version-id", id);
+    }
+}
+
+/// GetObjectAttributes.
+pub(crate) async fn attributes(
+    api: &Api,
+    request: S3Request<GetObjectAttributesInput>,
+) -> S3Result<S3Response<GetObjectAttributesOutput>> {
+    let caller = caller(&request)?;
+    let names: Vec<String> = requested_attributes(&request.headers)?;
+    let input = request.input;
+    let source = Source {
+        container: container(&input.bucket)?,
+        path: path(&input.key)?,
+        version: selector(input.version_id.as_deref())?,
+        condition: Condition::default(),
+    };
+    let version = head_version(api, &caller, &source).await?;
+    let wants = |name: &str| names.iter().any(|given| given == name);
+    let mut output = GetObjectAttributesOutput {
+        last_modified: Some(timestamp(version.created)),
+        version_id: header_version_id(&version, source.version),
+        ..GetObjectAttributesOutput::default()
+    };
+    if wants(ObjectAttributes::ETAG) {
+        output.e_tag = Some(ETag::Strong(version.etag.clone()));
+    }
+    if wants(ObjectAttributes::OBJECT_SIZE) {
+        output.object_size = i64::try_from(version.size).ok();
+    }
+    if wants(ObjectAttributes::STORAGE_CLASS) {
+        output.storage_class = Some(StorageClass::from_static(StorageClass::STANDARD));
+    }
+    if wants(ObjectAttributes::CHECKSUM) {
+        output.checksum = checksum_of(&version);
+    }
+    if wants(ObjectAttributes::OBJECT_PARTS) {
+        output.object_parts = parts_of(&version, input.max_parts, input.part_number_marker);
+    }
+    Ok(S3Response::new(output))
+}
+
+/// The attributes asked for: one header with commas, or one header each.
+fn requested_attributes(headers: &HeaderMap) -> S3Result<Vec<String>> {
+    let values = headers.get_all("x-amz-object-attributes").iter();
+    let text = values
+        .filter_map(|value| value.to_str().ok())
+        .collect::<Vec<_>>()
+        .join(",");
+    let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    let known = [
+        "ETag",
+        "Checksum",
+        "ObjectParts",
+        "StorageClass",
+        "ObjectSize",
+    ];
+    if names.iter().all(|name| known.contains(&name.as_str())) {
+        return Ok(names);
+    }
+    Err(refuse(
+        S3ErrorCode::InvalidArgument,
+        "Invalid attribute name specified",
+    ))
+}
+
+fn checksum_of(version: &Version) -> Option<Checksum> {
+    let kind = version.attributes.get(NAMESPACE, TYPE)?;
+    let mut checksum = Checksum {
+        checksum_type: Some(kind.to_owned().into()),
+        ..Checksum::default()
+    };
+    fill_checksums!(checksum, version.attributes.namespace(NAMESPACE));
+    Some(checksum)
+}
+
+fn parts_of(
+    version: &Version,
+    max_parts: Option<i32>,
+    marker: Option<i32>,
+) -> Option<GetObjectAttributesParts> {
+    let sizes = version
+        .attributes
+        .get(NAMESPACE, PARTS)
+        .and_then(parse_sizes)?;
+    let max = max_parts
+        .unwrap_or(ATTRIBUTES_PARTS_MAX)
+        .clamp(0, ATTRIBUTES_PARTS_MAX);
+    let marker = marker.unwrap_or(0).max(0);
+    let numbered = (1i32..).zip(&sizes).filter(|(number, _)| *number > marker);
+    let parts: Vec<ObjectPart> = numbered
+        .take(usize::try_from(max).unwrap_or(0))
+        .map(|(number, size)| ObjectPart {
+            part_number: Some(number),
+            size: i64::try_from(*size).ok(),
+            ..ObjectPart::default()
+        })
+        .collect();
+    let last = parts
+        .last()
+        .and_then(|part| part.part_number)
+        .unwrap_or(marker);
+    let total = i32::try_from(sizes.len()).unwrap_or(i32::MAX);
+    Some(GetObjectAttributesParts {
+        is_truncated: Some(last < total && max > 0),
+        max_parts: Some(max),
+        next_part_number_marker: Some(last),
+        part_number_marker: Some(marker),
+        parts: Some(parts),
+        total_parts_count: Some(total),
+    })
+}

@@ -1,0 +1,153 @@
+//! The service that a listener drives.
+//!
+//! Promises: every request gets an answer, also one that `s3s` itself gives up on; a body is not read
+//! before its request was found to be signed.
+//! Does not: own sockets, TLS, timeouts or header limits; those are the listener's.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use dolium_identity::Identity;
+use dolium_store::Store;
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use s3s::Body;
+use s3s::config::{S3Config, StaticConfigProvider};
+use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::stream::DynByteStream;
+
+use crate::answer::{self, RequestIds};
+use crate::api::Api;
+use crate::auth::{Gate, Keys, in_request};
+use crate::chunked::Guarded;
+use crate::document::{DOCUMENT_LEN_MAX, Document};
+use crate::guard::{self, BodyKind};
+use crate::host::Domains;
+use crate::names::BucketRules;
+use crate::verdict::Verdict;
+
+/// How far a client's clock may be off: 15 minutes, as on AWS.
+const CLOCK_SKEW_SECONDS_MAX: u32 = 15 * 60;
+
+/// What the front end is built from.
+#[derive(Clone)]
+pub struct S3Settings {
+    /// The store that it serves.
+    pub store: Store,
+    /// Who may sign requests.
+    pub identity: Identity,
+    /// Domains whose subdomains are buckets; any other host is path style.
+    pub domains: Vec<String>,
+    /// The region that it says it is in.
+    pub region: String,
+}
+
+/// The S3 protocol as a `hyper` and `tower` service. Cheap to clone: one per connection.
+#[derive(Clone)]
+pub struct S3FrontEnd(Arc<Inner>);
+
+struct Inner {
+    s3: S3Service,
+    domains: Domains,
+    ids: RequestIds,
+}
+
+/// Builds the front end.
+pub fn service(settings: S3Settings) -> S3FrontEnd {
+    let domains = Domains::new(&settings.domains);
+    let mut config = S3Config::default();
+    // The guard stops documents at its own, equal limit, with the right error.
+    config.xml_max_body_size = DOCUMENT_LEN_MAX;
+    config.presigned_url_max_skew_time_secs = CLOCK_SKEW_SECONDS_MAX;
+    let identity = settings.identity.clone();
+    let mut builder = S3ServiceBuilder::new(Api::new(settings));
+    builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
+    builder.set_auth(Keys(identity));
+    builder.set_access(Gate);
+    builder.set_host(domains.clone());
+    builder.set_validation(BucketRules);
+    S3FrontEnd(Arc::new(Inner {
+        s3: builder.build(),
+        domains,
+        ids: RequestIds::new(),
+    }))
+}
+
+impl S3FrontEnd {
+    /// Answers one request.
+    pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        let id = self.0.ids.next();
+        let resource = request.uri().path().to_owned();
+        let method = request.method().clone();
+        let verdict = Verdict::default();
+        let response = match self.prepare(request, &verdict) {
+            Ok(request) => self.run(request).await,
+            Err(error) => answer::of_error(error),
+        };
+        let response = answer::finish(response, &id, &resource, &verdict);
+        let status = response.status().as_u16();
+        if response.status().is_server_error() {
+            tracing::warn!(%method, %resource, status, request_id = id, "answered");
+        } else {
+            tracing::debug!(%method, %resource, status, request_id = id, "answered");
+        }
+        response
+    }
+
+    fn prepare(&self, request: Request<Body>, verdict: &Verdict) -> s3s::S3Result<Request<Body>> {
+        let (mut parts, body) = request.into_parts();
+        let kind = guard::inspect(&mut parts, &self.0.domains)?;
+        parts.extensions.insert(verdict.clone());
+        let wrapped: DynByteStream = match kind {
+            BodyKind::Plain => return Ok(Request::from_parts(parts, body)),
+            BodyKind::Chunked(chunks, len) => {
+                Box::pin(Guarded::new(body, chunks, len, verdict.clone()))
+            }
+            BodyKind::Document(claims) => Box::pin(Document::new(body, claims, verdict.clone())),
+        };
+        Ok(Request::from_parts(parts, Body::from(wrapped)))
+    }
+
+    async fn run(&self, request: Request<Body>) -> Response<Body> {
+        match in_request(self.0.s3.call(request)).await {
+            Ok(response) => response,
+            Err(error) => {
+                tracing::error!(error = %s3s::StdError::from(error), "a request got no answer");
+                answer::of_error(s3s::S3ErrorCode::InternalError.into())
+            }
+        }
+    }
+}
+
+impl hyper::service::Service<Request<Incoming>> for S3FrontEnd {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let front_end = self.clone();
+        Box::pin(async move { Ok(front_end.answer(request.map(Body::from)).await) })
+    }
+}
+
+impl<B> tower::Service<Request<B>> for S3FrontEnd
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    s3s::StdError: From<B::Error>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let front_end = self.clone();
+        Box::pin(async move { Ok(front_end.answer(request.map(Body::http_body_unsync)).await) })
+    }
+}

@@ -1,0 +1,98 @@
+//! Moments between the store's microseconds and HTTP's whole seconds.
+//!
+//! Promises: an object fetched with the `Last-Modified` that it was answered with is "not modified".
+//! Does not: read a clock.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use dolium_store::Instant;
+use s3s::dto::Timestamp;
+
+/// Microseconds in a second, less one.
+const REST_OF_SECOND_US: i64 = 999_999;
+
+/// A moment of the store as the protocol carries it.
+pub(crate) fn timestamp(instant: Instant) -> Timestamp {
+    let distance = Duration::from_micros(instant.0.unsigned_abs());
+    let moment = if instant.0 < 0 {
+        UNIX_EPOCH.checked_sub(distance)
+    } else {
+        UNIX_EPOCH.checked_add(distance)
+    };
+    Timestamp::from(moment.unwrap_or(UNIX_EPOCH))
+}
+
+/// The last microsecond of the second that a client named. Clients know whole seconds only, so "after
+/// this moment" must mean "after this second".
+pub(crate) fn end_of_second(timestamp: Timestamp) -> Instant {
+    let seconds = seconds_of(timestamp);
+    Instant(
+        seconds
+            .saturating_mul(1_000_000)
+            .saturating_add(REST_OF_SECOND_US),
+    )
+}
+
+/// A moment that a client keeps for its users (the `Expires` header), in whole seconds.
+pub(crate) fn to_seconds(timestamp: Timestamp) -> i64 {
+    seconds_of(timestamp)
+}
+
+/// The reverse of [`to_seconds`].
+pub(crate) fn from_seconds(seconds: i64) -> Timestamp {
+    timestamp(Instant(seconds.saturating_mul(1_000_000)))
+}
+
+fn seconds_of(timestamp: Timestamp) -> i64 {
+    let mut text = Vec::with_capacity(16);
+    // Writing whole seconds to a vector cannot fail, and a moment without a number is none.
+    if timestamp
+        .format(s3s::dto::TimestampFormat::EpochSeconds, &mut text)
+        .is_err()
+    {
+        return 0;
+    }
+    let text = String::from_utf8_lossy(&text);
+    let whole = text.split('.').next().unwrap_or("0");
+    whole.parse().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use s3s::dto::TimestampFormat;
+
+    use super::*;
+
+    fn http_date(instant: Instant) -> String {
+        let mut text = Vec::new();
+        timestamp(instant)
+            .format(TimestampFormat::HttpDate, &mut text)
+            .unwrap();
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn dates_are_http_dates() {
+        assert_eq!(
+            http_date(Instant(784_111_777_000_000)),
+            "Sun, 06 Nov 1994 08:49:37 GMT"
+        );
+    }
+
+    #[test]
+    fn the_answered_second_holds_the_moment() {
+        let created = Instant(784_111_777_900_123);
+        let heard = Timestamp::parse(TimestampFormat::HttpDate, &http_date(created)).unwrap();
+        assert!(created <= end_of_second(heard));
+        let earlier = Instant(784_111_776_999_999);
+        let heard = Timestamp::parse(TimestampFormat::HttpDate, &http_date(earlier)).unwrap();
+        assert!(created > end_of_second(heard));
+    }
+
+    #[test]
+    fn seconds_round_trip() {
+        for seconds in [0, 1, 784_111_777, 4_102_444_800] {
+            assert_eq!(to_seconds(from_seconds(seconds)), seconds);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Headers that ask for what this front end does not do.
+//!
+//! Ignoring them would store an object that is not what the client asked for (public, locked, tagged,
+//! encrypted with its key), so they are refused for every operation in one place.
+//! Promises: a header listed here never passes silently.
+//! Does not: know which operation is meant.
+
+use http::{HeaderMap, HeaderValue};
+use s3s::{S3ErrorCode, S3Result};
+
+use crate::error::refuse;
+
+/// Headers that are refused whatever they say.
+const REFUSED: [&str; 8] = [
+    "x-amz-tagging",
+    "x-amz-website-redirect-location",
+    "x-amz-mfa",
+    "x-amz-write-offset-bytes",
+    "x-amz-bucket-object-lock-enabled",
+    "x-amz-bypass-governance-retention",
+    "x-amz-if-match-size",
+    "x-amz-if-match-last-modified-time",
+];
+/// Beginnings of headers that are refused whatever they say.
+const REFUSED_BEGINNINGS: [&str; 4] = [
+    "x-amz-server-side-encryption",
+    "x-amz-copy-source-server-side-encryption",
+    "x-amz-object-lock-",
+    "x-amz-grant-",
+];
+/// Canned ACLs that mean "the owner, nobody else" where every bucket belongs to its only user.
+const PRIVATE: [&str; 3] = ["private", "bucket-owner-full-control", "bucket-owner-read"];
+/// The one storage class.
+const STANDARD: &str = "STANDARD";
+
+/// Refuses what is not supported.
+pub(crate) fn check(headers: &HeaderMap) -> S3Result<()> {
+    for (name, value) in headers {
+        let name = name.as_str();
+        if name.starts_with("x-amz-") {
+            check_one(name, value)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_one(name: &str, value: &HeaderValue) -> S3Result<()> {
+    let value = value.to_str().unwrap_or_default();
+    let supported = match name {
+        "x-amz-acl" => PRIVATE.contains(&value),
+        "x-amz-object-ownership" => value == "BucketOwnerEnforced",
+        "x-amz-tagging-directive" => value == "COPY",
+        "x-amz-storage-class" => {
+            if value != STANDARD {
+                let message = "The storage class you specified is not valid";
+                return Err(refuse(S3ErrorCode::InvalidStorageClass, message));
+            }
+            true
+        }
+        _ => {
+            !REFUSED.contains(&name)
+                && !REFUSED_BEGINNINGS
+                    .iter()
+                    .any(|beginning| name.starts_with(beginning))
+        }
+    };
+    if supported {
+        return Ok(());
+    }
+    let message =
+        format!("A header you provided implies functionality that is not implemented: {name}");
+    Err(refuse(S3ErrorCode::NotImplemented, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers() {
+        let cases = [
+            ("x-amz-acl", "private", None),
+            ("x-amz-acl", "public-read", Some("NotImplemented")),
+            ("x-amz-storage-class", "STANDARD", None),
+            (
+                "x-amz-storage-class",
+                "GLACIER",
+                Some("InvalidStorageClass"),
+            ),
+            ("x-amz-tagging-directive", "COPY", None),
+            ("x-amz-tagging", "a=b", Some("NotImplemented")),
+            ("x-amz-grant-read", "id=1", Some("NotImplemented")),
+            (
+                "x-amz-server-side-encryption-customer-key",
+                "k",
+                Some("NotImplemented"),
+            ),
+            (
+                "x-amz-object-lock-mode",
+                "GOVERNANCE",
+                Some("NotImplemented"),
+            ),
+            ("x-amz-meta-anything", "v", None),
+        ];
+        for (name, value, code) in cases {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().unwrap());
+            let error = check(&headers).err();
+            assert_eq!(
+                error.as_ref().map(|error| error.code().as_str()),
+                code,
+                "{name}"
+            );
+        }
+    }
+}
