@@ -1,6 +1,6 @@
 //! Conditions and ranges of requests.
 //!
-//! Promises: none.
+//! Promises: a date that a client names holds for its whole second.
 //! Does not: evaluate anything, the store does, inside its transactions.
 
 use dolium_store::{ByteRange, Condition, EtagMatch};
