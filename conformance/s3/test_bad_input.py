@@ -60,6 +60,10 @@ def test_names_that_only_look_signed(bucket, name):
     signed["Authorization"] = signed["Authorization"].replace("SignedHeaders=", f"SignedHeaders={name};")
     signed.update({"Content-Length": "1", "x-amz-meta-a": "b"})
     assert raw("PUT", f"/{bucket}/k", signed, b"x")[0] in (400, 403)
+    signed = sign("PUT", f"/{bucket}/k", body=b"x")
+    signed["Authorization"] = signed["Authorization"].replace(", Signature", f";{name} , Signature")
+    signed.update({"Content-Length": "1", "x-amz-meta-a": "b"})
+    assert raw("PUT", f"/{bucket}/k", signed, b"x")[0] in (400, 403)
 
 
 def test_wrong_payload_hash(bucket):
