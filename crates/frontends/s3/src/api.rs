@@ -64,14 +64,6 @@ impl Api {
         }
     }
 
-    /// An owner as the initiator of an upload.
-    pub(crate) fn initiator(&self, owner: &dto::Owner) -> dto::Initiator {
-        dto::Initiator {
-            display_name: owner.display_name.clone(),
-            id: owner.id.clone(),
-        }
-    }
-
     /// "Not configured" for a bucket that exists.
     async fn unset<I, O>(
         &self,
@@ -108,6 +100,14 @@ impl Api {
             condition: Condition::default(),
         };
         reading::head_version(self, &*caller(request)?, &source).await
+    }
+}
+
+/// An owner as the initiator of an upload.
+pub(crate) fn initiator(owner: &dto::Owner) -> dto::Initiator {
+    dto::Initiator {
+        display_name: owner.display_name.clone(),
+        id: owner.id.clone(),
     }
 }
 
