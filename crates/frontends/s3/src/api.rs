@@ -43,7 +43,7 @@ impl Api {
 
     /// A user as an owner; users that are gone leave their objects to the one who asks.
     pub(crate) async fn owner(&self, caller: &Principal, user_id: i64) -> S3Result<dto::Owner> {
-        if user_id == caller.user_id {
+        if user_id == caller.user_id.0 {
             return Ok(self.owner_of(caller));
         }
         match self.identity.principal(user_id).await {

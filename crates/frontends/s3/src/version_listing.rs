@@ -19,9 +19,6 @@ use crate::multipart::{key_of, scheme_of};
 use crate::names::{container, selector, version_id};
 use crate::time::timestamp;
 
-/// Sorts behind every upload id, so that a key marker alone means "after all uploads of that key".
-const AFTER_ALL_IDS: &str = "\u{10FFFF}";
-
 /// ListObjectVersions.
 pub(crate) async fn versions(
     api: &Api,
@@ -155,9 +152,7 @@ pub(crate) async fn uploads(
     let delimiter = given(input.delimiter.as_ref());
     let key_marker = given(input.key_marker.as_ref());
     let id_marker = given(input.upload_id_marker.as_ref());
-    let after = key_marker
-        .as_deref()
-        .map(|key| (key, id_marker.as_deref().unwrap_or(AFTER_ALL_IDS)));
+    let after = key_marker.as_deref().map(|key| (key, id_marker.as_deref()));
     let limit = limit(input.max_uploads, "max-uploads")?;
     let bucket = container(&input.bucket)?;
     let (entries, more) = if limit == 0 {
