@@ -6,8 +6,11 @@
 //! provider writes, and large ones fill whole packs.
 //!
 //! Promises: a ticket is answered once its pack is durable in the array, or with the array's error;
-//! bytes held are bounded by the permits that callers bring.
+//! bytes held are bounded by the permits that callers bring; a pack is known to be in use from its
+//! first block until the last write that names it has committed or given up.
 //! Does not: record packs in the catalog; the committing transaction does.
+
+mod holds;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -19,6 +22,7 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, SetOnce};
 
 use crate::{Error, ErrorKind, Result};
+use holds::{Hold, Holds};
 
 /// Packs being written at the same time: one to keep providers busy while the next fills.
 const LANES: usize = 2;
@@ -28,6 +32,8 @@ const LANES: usize = 2;
 pub(crate) struct StoredPack {
     pub(crate) id: PackId,
     pub(crate) blob: StoredBlob,
+    /// Keeps collection away until the commit that names this pack is over.
+    _hold: Arc<Hold>,
 }
 
 type Outcome = std::result::Result<Arc<StoredPack>, Arc<dolium_array::Error>>;
@@ -37,6 +43,7 @@ type Outcome = std::result::Result<Arc<StoredPack>, Arc<dolium_array::Error>>;
 struct Slot {
     id: PackId,
     outcome: SetOnce<Outcome>,
+    hold: Arc<Hold>,
 }
 
 /// A block on its way into a pack.
@@ -87,6 +94,7 @@ struct Shared {
     index_key: Subkey,
     pack_len: usize,
     state: Mutex<State>,
+    holds: Holds,
 }
 
 impl Packer {
@@ -98,6 +106,7 @@ impl Packer {
                 index_key,
                 pack_len,
                 state,
+                holds: Holds::default(),
             }),
         }
     }
@@ -107,14 +116,25 @@ impl Packer {
         self.shared.state.lock().pending.get(id).cloned()
     }
 
-    /// Hands in a block. `permit` is held until its pack is written.
-    pub(crate) fn submit(&self, block: SealedBlock, permit: OwnedSemaphorePermit) -> Ticket {
+    /// True while a write may still commit blocks that lie in this pack. Once false it stays false: no
+    /// write begins to use a pack that was written before.
+    pub(crate) fn in_use(&self, id: &PackId) -> bool {
+        self.shared.holds.contains(id)
+    }
+
+    /// Hands in a block. As much of `permit` as the block is long when sealed is held until its pack is
+    /// written: a pack is full by its sealed length, so holding more could use up all permits before
+    /// any pack fills.
+    pub(crate) fn submit(&self, block: SealedBlock, mut permit: OwnedSemaphorePermit) -> Ticket {
         let mut state = self.shared.state.lock();
         if let Some(ticket) = state.pending.get(&block.id) {
             return ticket.clone();
         }
         let id = block.id;
-        let filling = state.filling.get_or_insert_with(Filling::new);
+        let spare = permit.num_permits().saturating_sub(block.bytes.len());
+        drop(permit.split(spare));
+        let holds = &self.shared.holds;
+        let filling = state.filling.get_or_insert_with(|| Filling::new(holds));
         let entry = filling.builder.push(block);
         filling.permits.push(permit);
         let ticket = Ticket {
@@ -165,7 +185,7 @@ impl Packer {
             permits,
             ..
         } = filling;
-        let (outcome, blocks) = self.shared.write(builder).await;
+        let (outcome, blocks) = self.shared.write(builder, &slot.hold).await;
         if let Err(error) = &outcome {
             tracing::warn!(pack = %slot.id, %error, "a pack could not be written");
         }
@@ -190,11 +210,12 @@ impl Packer {
 }
 
 impl Filling {
-    fn new() -> Self {
+    fn new(holds: &Holds) -> Self {
         let id = PackId::random();
         let slot = Arc::new(Slot {
             id,
             outcome: SetOnce::new(),
+            hold: Arc::new(holds.hold(id)),
         });
         Self {
             builder: PackBuilder::new(id),
@@ -206,7 +227,7 @@ impl Filling {
 }
 
 impl Shared {
-    async fn write(&self, builder: PackBuilder) -> (Outcome, Vec<BlockId>) {
+    async fn write(&self, builder: PackBuilder, hold: &Arc<Hold>) -> (Outcome, Vec<BlockId>) {
         let blocks = builder.ids();
         let outcome = async {
             let pack = builder.finish(&self.index_key).map_err(|source| {
@@ -217,7 +238,11 @@ impl Shared {
                 .array
                 .put(&pack_blob(&pack.id)?, Payload::from(pack.segments))
                 .await?;
-            Ok(Arc::new(StoredPack { id: pack.id, blob }))
+            Ok(Arc::new(StoredPack {
+                id: pack.id,
+                blob,
+                _hold: hold.clone(),
+            }))
         };
         (outcome.await.map_err(Arc::new), blocks)
     }
