@@ -30,11 +30,14 @@ def flip_bits(provider: Path, rng: random.Random, share: float = 0.3) -> list[Pa
     assert every, f"{provider} holds no shards"
     chosen = rng.sample(every, max(1, int(len(every) * share)))
     for path in chosen:
-        data = bytearray(path.read_bytes())
-        place = rng.randrange(len(data))
-        data[place] ^= 1 << rng.randrange(8)
-        path.write_bytes(data)
+        flip_bit(path, rng)
     return chosen
+
+
+def flip_bit(path: Path, rng: random.Random) -> None:
+    data = bytearray(path.read_bytes())
+    data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    path.write_bytes(data)
 
 
 def lose_shards(provider: Path, rng: random.Random, share: float = 0.3) -> int:
