@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -27,6 +28,7 @@ SECRET_KEY = "conformance-secret-0123456789"
 START_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 10.0
 COMMAND_SECONDS_MAX = 300.0
+PORTS = (18_000, 30_000)
 PROVIDERS = ("p1", "p2", "p3", "p4")
 
 
@@ -39,10 +41,19 @@ def binary() -> Path:
 
 
 def free_port() -> int:
-    """A loopback port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that is free now.
+
+    It lies below the range from which the system takes the ports of outgoing connections: a client
+    that tries again and again while the server is down must not end up in the server's place.
+    """
+    while True:
+        port = random.randrange(*PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 @dataclass(frozen=True)
@@ -216,9 +227,9 @@ class Server:
         return [line for line in text.splitlines() if "panicked at" in line]
 
 
-def impatient_config(file: Path, data_dir: Path, garbage_seconds: int = 0) -> Path:
+def impatient_config(file: Path, data_dir: Path, orphan_seconds: int) -> Path:
     """The embedded defaults with a collection that does not wait a day."""
-    text = f"[collect]\ngarbage_age_seconds = {garbage_seconds}\norphan_age_seconds = 1\n"
+    text = f"[collect]\ngarbage_age_seconds = 0\norphan_age_seconds = {orphan_seconds}\n"
     for name in PROVIDERS:
         path = data_dir / "providers" / name
         text += f'\n[[provider]]\nname = "{name}"\nkind = "directory"\n'
