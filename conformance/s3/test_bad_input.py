@@ -54,6 +54,18 @@ def test_unsigned_headers(bucket, name):
     assert raw("PUT", f"/{bucket}/k", signed, b"x")[:2] == (403, "AccessDenied")
 
 
+@pytest.mark.parametrize("name", [" x-amz-meta-a", "X-Amz-Meta-A", "x-amz-meta-a "])
+def test_names_that_only_look_signed(bucket, name):
+    signed = sign("PUT", f"/{bucket}/k", body=b"x")
+    signed["Authorization"] = signed["Authorization"].replace("SignedHeaders=", f"SignedHeaders={name};")
+    signed.update({"Content-Length": "1", "x-amz-meta-a": "b"})
+    assert raw("PUT", f"/{bucket}/k", signed, b"x")[0] in (400, 403)
+    signed = sign("PUT", f"/{bucket}/k", body=b"x")
+    signed["Authorization"] = signed["Authorization"].replace(", Signature", f";{name} , Signature")
+    signed.update({"Content-Length": "1", "x-amz-meta-a": "b"})
+    assert raw("PUT", f"/{bucket}/k", signed, b"x")[0] in (400, 403)
+
+
 def test_wrong_payload_hash(bucket):
     wrong = hashlib.sha256(b"other").hexdigest()
     for body in (b"hello", b""):

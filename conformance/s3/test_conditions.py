@@ -19,6 +19,8 @@ def test_read_conditions(s3, bucket):
     assert error_of(s3.get_object, **where, IfNoneMatch=tag)[0] == 304
     assert body_of(s3.get_object(**where, IfNoneMatch='"no"')) == b"x"
     assert error_of(s3.head_object, **where, IfMatch='"no"')[0] == 412
+    assert body_of(s3.get_object(**where, IfMatch=f'"no", {tag}')) == b"x"
+    assert error_of(s3.get_object, **where, IfNoneMatch=f'{tag}, "no"')[0] == 304
 
 
 def test_dates(s3, bucket):

@@ -187,6 +187,12 @@ impl Identity {
         Ok(Some(found))
     }
 
+    /// The user of an id, disabled or not: for names in answers, never for permissions.
+    pub async fn principal(&self, id: i64) -> Result<Option<Principal>> {
+        let op = move |tx: &mut ReadTx<'_>| Ok::<_, Error>(tx.user(UserId(id))?);
+        Ok(self.catalog.read(op).await?.map(Principal::from))
+    }
+
     /// A write, after which nothing that was looked up before is used any more.
     pub(crate) async fn write<T, F>(&self, op: F) -> Result<T>
     where

@@ -67,12 +67,30 @@ const MEMORY: Options = Options {
     optional: &[],
 };
 
+impl ProviderSettings {
+    /// Checks kind and option names, without looking at values or contacting anything.
+    pub fn check_names(&self) -> Result<()> {
+        let options = match self.kind.as_str() {
+            "directory" => &DIRECTORY,
+            "memory" => &MEMORY,
+            kind => remote::options_of(kind).ok_or_else(|| {
+                let mut kinds = vec!["directory", "memory"];
+                kinds.extend(remote::kinds());
+                invalid(format!(
+                    "unknown kind {kind:?}; use one of {}",
+                    kinds.join(", ")
+                ))
+            })?,
+        };
+        check(self, options)
+    }
+}
+
 /// Makes the provider that settings describe. Nothing is contacted yet.
 pub fn open(settings: &ProviderSettings) -> Result<Arc<dyn Provider>> {
-    let kind = settings.kind.as_str();
-    match kind {
+    settings.check_names()?;
+    match settings.kind.as_str() {
         "directory" => {
-            check(settings, &DIRECTORY)?;
             let path = settings
                 .options
                 .get("path")
@@ -80,24 +98,8 @@ pub fn open(settings: &ProviderSettings) -> Result<Arc<dyn Provider>> {
                 .unwrap_or_default();
             Ok(Arc::new(DirectoryProvider::new(path)))
         }
-        "memory" => {
-            check(settings, &MEMORY)?;
-            Ok(Arc::new(MemoryProvider::new()))
-        }
-        _ => match remote::options_of(kind) {
-            Some(options) => {
-                check(settings, options)?;
-                Ok(Arc::new(RemoteProvider::open(kind, &settings.options)?))
-            }
-            None => {
-                let mut kinds = vec!["directory", "memory"];
-                kinds.extend(remote::kinds());
-                Err(invalid(format!(
-                    "unknown kind {kind:?}; use one of {}",
-                    kinds.join(", ")
-                )))
-            }
-        },
+        "memory" => Ok(Arc::new(MemoryProvider::new())),
+        kind => Ok(Arc::new(RemoteProvider::open(kind, &settings.options)?)),
     }
 }
 

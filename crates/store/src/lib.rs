@@ -46,5 +46,5 @@ pub use request::{
     ListRequest, Part, PutRequest, Reading, Source, Upload, Version, Versioning,
 };
 pub use settings::{Durability, StoreParts, StoreSettings, shard_key};
-pub use store::Store;
+pub use store::{Holdings, Store};
 pub use verbs::{PART_NUMBER_MAX, UploadEntry};

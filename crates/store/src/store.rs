@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dolium_catalog::{Catalog, Committed, ContainerRow, ReadTx, WriteTx};
+use dolium_catalog::{BlobKind, Catalog, Committed, ContainerRow, ReadTx, WriteTx};
 use dolium_identity::Principal;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -168,5 +168,67 @@ pub(crate) fn permitted(
             ErrorKind::Denied,
             format!("the container {name} belongs to another account"),
         ))
+    }
+}
+
+/// What an array holds, for status.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Packs on record.
+    pub packs: i64,
+    /// Their bytes, without redundancy.
+    pub pack_bytes: i64,
+    /// Blobs that lack shards.
+    pub incomplete_blobs: u64,
+    /// The most shards that one blob lacks.
+    pub shards_missing_max: usize,
+}
+
+/// Records read at a time when all are looked at.
+const RECORDS_PAGE: i64 = 1000;
+
+impl Store {
+    /// Waits until everything committed so far is durable in the array.
+    pub async fn flush(&self) -> Result<()> {
+        self.inner.journal.flush().await
+    }
+
+    /// Changes that are committed and not yet durable in the array.
+    pub async fn journal_behind(&self) -> Result<i64> {
+        let next = self.look(|tx| Ok(tx.next_seq()?)).await?;
+        Ok((next - 1 - self.inner.journal.shipped()).max(0))
+    }
+
+    /// Number of the last journal entry that is durable in the array.
+    pub fn journal_shipped(&self) -> i64 {
+        self.inner.journal.shipped()
+    }
+
+    /// Counts what an array holds. Looks at every blob record, so it is not for hot paths.
+    pub async fn holdings(&self, array: &str) -> Result<Holdings> {
+        let array = array.to_owned();
+        let mut held = Holdings::default();
+        for kind in [BlobKind::Pack, BlobKind::Journal, BlobKind::Snapshot] {
+            let mut after: Option<String> = None;
+            loop {
+                let (array, from) = (array.clone(), after.take());
+                let page = self
+                    .look(move |tx| Ok(tx.blobs(&array, kind, from.as_deref(), RECORDS_PAGE)?));
+                let page = page.await?;
+                let Some(last) = page.last() else { break };
+                after = Some(last.name.clone());
+                for row in &page {
+                    let placement = crate::blobs::stored_blob(row)?.placement;
+                    let missing = placement.shards().len() - placement.placed();
+                    held.incomplete_blobs += u64::from(missing > 0);
+                    held.shards_missing_max = held.shards_missing_max.max(missing);
+                    if kind == BlobKind::Pack {
+                        held.packs += 1;
+                        held.pack_bytes += row.len;
+                    }
+                }
+            }
+        }
+        Ok(held)
     }
 }

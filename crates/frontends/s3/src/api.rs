@@ -43,7 +43,7 @@ impl Api {
 
     /// A user as an owner; users that are gone leave their objects to the one who asks.
     pub(crate) async fn owner(&self, caller: &Principal, user_id: i64) -> S3Result<dto::Owner> {
-        if user_id == caller.user_id {
+        if user_id == caller.user_id.0 {
             return Ok(self.owner_of(caller));
         }
         match self.identity.principal(user_id).await {
@@ -61,14 +61,6 @@ impl Api {
             api: self,
             caller,
             known: HashMap::new(),
-        }
-    }
-
-    /// An owner as the initiator of an upload.
-    pub(crate) fn initiator(&self, owner: &dto::Owner) -> dto::Initiator {
-        dto::Initiator {
-            display_name: owner.display_name.clone(),
-            id: owner.id.clone(),
         }
     }
 
@@ -108,6 +100,14 @@ impl Api {
             condition: Condition::default(),
         };
         reading::head_version(self, &*caller(request)?, &source).await
+    }
+}
+
+/// An owner as the initiator of an upload.
+pub(crate) fn initiator(owner: &dto::Owner) -> dto::Initiator {
+    dto::Initiator {
+        display_name: owner.display_name.clone(),
+        id: owner.id.clone(),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Promises: settings that S3 has and this front end does not are answered as "not set", never made up.
 //! Does not: accept settings (issue 3 does).
 
+use dolium_identity::Principal;
 use dolium_store::{Attributes, Versioning};
 use s3s::dto::{
     Bucket, BucketLocationConstraint, BucketVersioningStatus, CreateBucketInput,
@@ -91,16 +92,33 @@ pub(crate) async fn list(
         .and_then(|max| usize::try_from(max).ok())
         .unwrap_or(usize::MAX);
     let prefix = input.prefix.clone().unwrap_or_default();
-    let mut after = input
+    let after = input
         .continuation_token
         .as_deref()
         .map(read_token)
         .transpose()?;
-    let (mut buckets, mut token): (Vec<Bucket>, _) = (Vec::new(), None);
-    'pages: loop {
+    let (buckets, token) = matching(api, &caller, &prefix, after, max).await?;
+    Ok(S3Response::new(ListBucketsOutput {
+        buckets: Some(buckets),
+        continuation_token: token,
+        owner: Some(api.owner_of(&caller)),
+        prefix: input.prefix,
+    }))
+}
+
+/// Buckets with a prefix behind a place, and the token to go on with when there are more than `max`.
+async fn matching(
+    api: &Api,
+    caller: &Principal,
+    prefix: &str,
+    mut after: Option<String>,
+    max: usize,
+) -> S3Result<(Vec<Bucket>, Option<String>)> {
+    let mut buckets: Vec<Bucket> = Vec::new();
+    loop {
         let page = api
             .store
-            .list_containers(&caller, after.as_deref(), PAGE_LEN)
+            .list_containers(caller, after.as_deref(), PAGE_LEN)
             .await;
         let (containers, more) = page.map_err(of_store)?;
         after = containers
@@ -108,15 +126,13 @@ pub(crate) async fn list(
             .map(|container| container.name.as_str().to_owned());
         for container in containers {
             let name = container.name.as_str();
-            if !name.starts_with(&prefix) {
+            if !name.starts_with(prefix) {
                 continue;
             }
             if buckets.len() == max {
-                token = buckets
-                    .last()
-                    .and_then(|bucket| bucket.name.as_deref())
-                    .map(write_token);
-                break 'pages;
+                let last = buckets.last().and_then(|bucket| bucket.name.as_deref());
+                let token = last.map(write_token);
+                return Ok((buckets, token));
             }
             buckets.push(Bucket {
                 bucket_region: Some(api.region.clone()),
@@ -125,15 +141,9 @@ pub(crate) async fn list(
             });
         }
         if !more || after.is_none() {
-            break;
+            return Ok((buckets, None));
         }
     }
-    Ok(S3Response::new(ListBucketsOutput {
-        buckets: Some(buckets),
-        continuation_token: token,
-        owner: Some(api.owner_of(&caller)),
-        prefix: input.prefix,
-    }))
 }
 
 /// GetBucketLocation.

@@ -1,6 +1,6 @@
 //! Conditions and ranges of requests.
 //!
-//! Promises: none.
+//! Promises: a date that a client names holds for its whole second.
 //! Does not: evaluate anything, the store does, inside its transactions.
 
 use dolium_store::{ByteRange, Condition, EtagMatch};
@@ -28,8 +28,20 @@ pub(crate) fn condition(
 fn tags(condition: ETagCondition) -> EtagMatch {
     match condition {
         ETagCondition::Any => EtagMatch::Any,
-        ETagCondition::ETag(tag) => EtagMatch::OneOf(vec![tag.into_value()]),
+        ETagCondition::ETag(tag) => EtagMatch::OneOf(split_list(tag.value())),
     }
+}
+
+/// `s3s` reads a list of tags as one tag that begins and ends with the outermost quotes.
+fn split_list(value: &str) -> Vec<String> {
+    let tags = value.split(',').map(str::trim);
+    tags.map(|tag| {
+        tag.strip_prefix("W/")
+            .unwrap_or(tag)
+            .trim_matches('"')
+            .to_owned()
+    })
+    .collect()
 }
 
 /// The condition that one tag in a document (an entry of DeleteObjects) states.
@@ -100,6 +112,19 @@ mod tests {
             "",
         ] {
             assert!(copy_range(Some(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn lists_of_tags() {
+        for (header, expected) in [
+            ("\"a\"", vec!["a"]),
+            ("\"a\", \"b-2\"", vec!["a", "b-2"]),
+            ("W/\"a\",W/\"b\"", vec!["a", "b"]),
+        ] {
+            let parsed: ETagCondition = header.parse().unwrap();
+            let expected = expected.into_iter().map(str::to_owned).collect();
+            assert_eq!(tags(parsed), EtagMatch::OneOf(expected), "{header}");
         }
     }
 

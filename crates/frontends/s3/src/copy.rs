@@ -3,7 +3,8 @@
 //! Promises: source and destination conditions are the store's, checked where it commits.
 //! Does not: recompute checksums; a copy keeps those of its source.
 
-use dolium_store::{CopyRequest, Source};
+use dolium_store::{CopyRequest, Source, Version};
+use http::HeaderMap;
 use s3s::dto::{
     CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, ETag, ETagCondition,
     MetadataDirective, Timestamp,
@@ -12,7 +13,7 @@ use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 
 use crate::api::Api;
 use crate::auth::caller;
-use crate::checksum::{NAMESPACE, TYPE, fill_checksums};
+use crate::checksum::{NAMESPACE, fill_checksums, kind_of};
 use crate::condition::condition;
 use crate::describe::{description, take_headers};
 use crate::error::{of_store, refuse};
@@ -77,17 +78,10 @@ pub(crate) async fn copy(
     request: S3Request<CopyObjectInput>,
 ) -> S3Result<S3Response<CopyObjectOutput>> {
     let caller = caller(&request)?;
-    // The SDK's typed input has no conditions on the destination.
-    let if_header = |name: &str| -> S3Result<Option<ETagCondition>> {
-        let Some(value) = request.headers.get(name) else {
-            return Ok(None);
-        };
-        let parsed = ETagCondition::parse_http_header(value.as_bytes());
-        parsed
-            .map(Some)
-            .map_err(|_| refuse(S3ErrorCode::InvalidArgument, format!("invalid {name}")))
-    };
-    let (if_match, if_none_match) = (if_header("if-match")?, if_header("if-none-match")?);
+    let (if_match, if_none_match) = (
+        tag_header(&request.headers, "if-match")?,
+        tag_header(&request.headers, "if-none-match")?,
+    );
     let mut input = request.input;
     let given = SourceConditions {
         if_match: input.copy_source_if_match.take(),
@@ -120,21 +114,31 @@ pub(crate) async fn copy(
         refuse_copy_onto_itself: true,
     };
     let version = api.store.copy(&caller, copy).await.map_err(copy_error)?;
+    Ok(S3Response::new(CopyObjectOutput {
+        version_id: header_version_id(&version, dolium_store::Selector::Current),
+        copy_object_result: Some(result_of(version)),
+        copy_source_version_id: source_version_id,
+        ..CopyObjectOutput::default()
+    }))
+}
+
+fn result_of(version: Version) -> CopyObjectResult {
     let mut result = CopyObjectResult {
         last_modified: Some(timestamp(version.created)),
-        checksum_type: version
-            .attributes
-            .get(NAMESPACE, TYPE)
-            .map(|kind| kind.to_owned().into()),
+        checksum_type: kind_of(&version),
         ..CopyObjectResult::default()
     };
     fill_checksums!(result, version.attributes.namespace(NAMESPACE));
-    let version_id = header_version_id(&version, dolium_store::Selector::Current);
     result.e_tag = Some(ETag::Strong(version.etag));
-    Ok(S3Response::new(CopyObjectOutput {
-        copy_object_result: Some(result),
-        copy_source_version_id: source_version_id,
-        version_id,
-        ..CopyObjectOutput::default()
-    }))
+    result
+}
+
+/// A condition on the destination; the typed input of `s3s` has none.
+fn tag_header(headers: &HeaderMap, name: &str) -> S3Result<Option<ETagCondition>> {
+    let Some(value) = headers.get(name) else {
+        return Ok(None);
+    };
+    let parsed = ETagCondition::parse_http_header(value.as_bytes());
+    let bad = |_| refuse(S3ErrorCode::InvalidArgument, format!("invalid {name}"));
+    parsed.map(Some).map_err(bad)
 }

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use dolium_store::{CompleteRequest, Description, Finish, Part, Reason, Upload, UploadEntry};
+use dolium_store::{
+    CompleteRequest, Description, Finish, Part, Reason, Upload, UploadEntry, Version,
+};
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
     CompleteMultipartUploadOutput, CompletedPart, CreateMultipartUploadInput,
@@ -15,7 +17,9 @@ use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 
 use crate::api::Api;
 use crate::auth::caller;
-use crate::checksum::{Algorithm, NAMESPACE, TYPE, claimed_header, fill_checksums, mismatch};
+use crate::checksum::{
+    Algorithm, NAMESPACE, TYPE, claimed_header, fill_checksums, kind_of, mismatch,
+};
 use crate::composite::{self, Scheme};
 use crate::condition::condition;
 use crate::describe::{description, take_headers};
@@ -174,20 +178,21 @@ pub(crate) async fn complete(
         .complete_upload(&caller, &bucket, &key, &input.upload_id, complete)
         .await;
     let version = version.map_err(|error| of_write(error, &verdict))?;
+    Ok(S3Response::new(completed(input.bucket, input.key, version)))
+}
+
+fn completed(bucket: String, key: String, version: Version) -> CompleteMultipartUploadOutput {
     let mut output = CompleteMultipartUploadOutput {
-        location: Some(format!("/{}/{}", input.bucket, input.key)),
-        bucket: Some(input.bucket),
-        key: Some(input.key),
+        location: Some(format!("/{bucket}/{key}")),
+        bucket: Some(bucket),
+        key: Some(key),
         version_id: header_version_id(&version, dolium_store::Selector::Current),
-        checksum_type: version
-            .attributes
-            .get(NAMESPACE, TYPE)
-            .map(|kind| kind.to_owned().into()),
+        checksum_type: kind_of(&version),
         ..CompleteMultipartUploadOutput::default()
     };
     fill_checksums!(output, version.attributes.namespace(NAMESPACE));
     output.e_tag = Some(ETag::Strong(version.etag));
-    Ok(S3Response::new(output))
+    output
 }
 
 fn named_parts(named: &[CompletedPart]) -> S3Result<Vec<(u32, String)>> {
@@ -308,7 +313,7 @@ fn checksums_agree(named: &CompletedPart, part: &Part) -> bool {
     })
 }
 
-/// Whether a listing entry is an upload.
+/// The key or common prefix of an entry of a listing of uploads.
 pub(crate) fn key_of(entry: &UploadEntry) -> &str {
     match entry {
         UploadEntry::Upload(upload) => upload.path.as_str(),

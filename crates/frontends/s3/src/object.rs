@@ -14,7 +14,7 @@ use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use crate::api::Api;
 use crate::auth::caller;
 use crate::body::incoming;
-use crate::checksum::{NAMESPACE, Plan, TYPE, fill_checksums};
+use crate::checksum::{NAMESPACE, Plan, fill_checksums, kind_of};
 use crate::condition::{condition, only_tag};
 use crate::describe::{description, take_headers};
 use crate::error::{of_store, of_write, refuse};
@@ -86,10 +86,7 @@ pub(crate) async fn put(
     let version = version.map_err(|error| of_write(error, &verdict))?;
     let mut output = PutObjectOutput {
         version_id: header_version_id(&version, dolium_store::Selector::Current),
-        checksum_type: version
-            .attributes
-            .get(NAMESPACE, TYPE)
-            .map(|kind| kind.to_owned().into()),
+        checksum_type: kind_of(&version),
         ..PutObjectOutput::default()
     };
     fill_checksums!(output, version.attributes.namespace(NAMESPACE));
@@ -265,7 +262,7 @@ mod tests {
             marker: None,
             removed: Some((Serial(1), true)),
         };
-        assert_eq!(told(&gone, Some("0000000000000001".into())).1, true);
+        assert!(told(&gone, Some("0000000000000001".into())).1);
         assert_eq!(told(&gone, None), (None, false));
         assert_eq!(told(&Deleted::default(), None), (None, false));
     }

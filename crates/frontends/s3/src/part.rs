@@ -3,14 +3,14 @@
 //! Promises: a part carries the checksum of its upload's scheme, whatever its client sent.
 //! Does not: combine parts (`multipart`).
 
-use dolium_store::PutRequest;
+use dolium_store::{Part, PutRequest};
 use s3s::dto::{
     CopyPartResult, ETag, ListPartsInput, ListPartsOutput, Part as PartEntry, StorageClass,
     UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
 };
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 
-use crate::api::Api;
+use crate::api::{Api, initiator};
 use crate::auth::caller;
 use crate::body::incoming;
 use crate::checksum::{Algorithm, Plan, fill_checksums};
@@ -142,26 +142,7 @@ pub(crate) async fn list(
         .list_parts(&caller, &bucket, &key, &input.upload_id, after, limit)
         .await;
     let (parts, more) = found.map_err(of_store)?;
-    let entries: Vec<PartEntry> = parts
-        .into_iter()
-        .map(|part| {
-            let mut entry = PartEntry {
-                last_modified: Some(timestamp(part.created)),
-                part_number: i32::try_from(part.number).ok(),
-                size: i64::try_from(part.size).ok(),
-                ..PartEntry::default()
-            };
-            fill_checksums!(
-                entry,
-                part.checksums
-                    .iter()
-                    .take(1)
-                    .map(|(name, value)| (name, value))
-            );
-            entry.e_tag = Some(ETag::Strong(part.etag));
-            entry
-        })
-        .collect();
+    let entries: Vec<PartEntry> = parts.into_iter().map(entry).collect();
     let next = entries.last().and_then(|entry| entry.part_number);
     let owner = api.owner(&caller, upload.author).await?;
     Ok(S3Response::new(ListPartsOutput {
@@ -170,7 +151,7 @@ pub(crate) async fn list(
         upload_id: Some(input.upload_id),
         checksum_algorithm: scheme.map(|scheme| scheme.algorithm.upper().into()),
         checksum_type: scheme.map(|scheme| scheme.kind().to_owned().into()),
-        initiator: Some(api.initiator(&owner)),
+        initiator: Some(initiator(&owner)),
         owner: Some(owner),
         is_truncated: Some(more),
         max_parts: i32::try_from(limit).ok(),
@@ -180,6 +161,24 @@ pub(crate) async fn list(
         storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
         ..ListPartsOutput::default()
     }))
+}
+
+fn entry(part: Part) -> PartEntry {
+    let mut entry = PartEntry {
+        last_modified: Some(timestamp(part.created)),
+        part_number: i32::try_from(part.number).ok(),
+        size: i64::try_from(part.size).ok(),
+        ..PartEntry::default()
+    };
+    fill_checksums!(
+        entry,
+        part.checksums
+            .iter()
+            .take(1)
+            .map(|(name, value)| (name, value))
+    );
+    entry.e_tag = Some(ETag::Strong(part.etag));
+    entry
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use crate::api::Api;
 use crate::auth::caller;
 use crate::body::outgoing;
-use crate::checksum::{NAMESPACE, TYPE, fill_checksums};
+use crate::checksum::{NAMESPACE, TYPE, fill_checksums, kind_of};
 use crate::composite::parse_sizes;
 use crate::condition::{byte_range, condition};
 use crate::describe;
@@ -150,10 +150,7 @@ macro_rules! answer_fields {
             let last = range.end.saturating_sub(1);
             output.content_range = Some(format!("bytes {}-{last}/{}", range.start, version.size));
         } else if $wanted.checksums {
-            output.checksum_type = version
-                .attributes
-                .get(NAMESPACE, TYPE)
-                .map(|kind| kind.to_owned().into());
+            output.checksum_type = kind_of(version);
             fill_checksums!(output, version.attributes.namespace(NAMESPACE));
         }
         output.e_tag = Some(ETag::Strong(version.etag.clone()));

@@ -89,7 +89,8 @@ impl S3FrontEnd {
         };
         let response = answer::finish(response, &id, &resource, &verdict);
         let status = response.status().as_u16();
-        if response.status().is_server_error() {
+        // 501 is an answer to the client's question, not a failure.
+        if status == 500 || status > 501 {
             tracing::warn!(%method, %resource, status, request_id = id, "answered");
         } else {
             tracing::debug!(%method, %resource, status, request_id = id, "answered");

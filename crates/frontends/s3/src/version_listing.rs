@@ -3,7 +3,7 @@
 //! Promises: a page's last markers, given back, continue right behind it.
 //! Does not: list objects (`listing`) or parts (`part`).
 
-use dolium_store::{ListEntry, ListPage, ListRequest, UploadEntry, Version};
+use dolium_store::{ListEntry, ListPage, ListRequest, Upload, UploadEntry, Version};
 use s3s::dto::{
     DeleteMarkerEntry, ETag, ListMultipartUploadsInput, ListMultipartUploadsOutput,
     ListObjectVersionsInput, ListObjectVersionsOutput, MultipartUpload, ObjectVersion,
@@ -11,16 +11,13 @@ use s3s::dto::{
 };
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 
-use crate::api::Api;
+use crate::api::{Api, Owners, initiator};
 use crate::auth::caller;
 use crate::error::{of_store, refuse};
 use crate::listing::{Encoding, checksum_names, given, last_place, limit};
 use crate::multipart::{key_of, scheme_of};
 use crate::names::{container, selector, version_id};
 use crate::time::timestamp;
-
-/// Sorts behind every upload id, so that a key marker alone means "after all uploads of that key".
-const AFTER_ALL_IDS: &str = "\u{10FFFF}";
 
 /// ListObjectVersions.
 pub(crate) async fn versions(
@@ -30,22 +27,7 @@ pub(crate) async fn versions(
     let caller = caller(&request)?;
     let input = request.input;
     let encoding = Encoding::of(input.encoding_type.as_ref())?;
-    let after = given(input.key_marker.as_ref());
-    let after_version = given(input.version_id_marker.as_ref());
-    if after.is_none() && after_version.is_some() {
-        let message = "A version-id marker cannot be specified without a key marker.";
-        return Err(refuse(S3ErrorCode::InvalidArgument, message));
-    }
-    let wanted = ListRequest {
-        prefix: input.prefix.clone().unwrap_or_default(),
-        delimiter: given(input.delimiter.as_ref()),
-        after,
-        after_version: after_version
-            .as_deref()
-            .map(|id| selector(Some(id)))
-            .transpose()?,
-        limit: limit(input.max_keys, "max-keys")?,
-    };
+    let wanted = versions_wanted(&input)?;
     let (max_keys, delimiter) = (wanted.limit, wanted.delimiter.clone());
     let bucket = container(&input.bucket)?;
     let page = if max_keys == 0 {
@@ -80,9 +62,38 @@ pub(crate) async fn versions(
             output.next_version_id_marker = Some(version_id(version));
         }
     }
+    fill_versions(&mut output, page.entries, encoding, api.owners(&caller)).await?;
+    Ok(S3Response::new(output))
+}
+
+fn versions_wanted(input: &ListObjectVersionsInput) -> S3Result<ListRequest> {
+    let after = given(input.key_marker.as_ref());
+    let after_version = given(input.version_id_marker.as_ref());
+    if after.is_none() && after_version.is_some() {
+        let message = "A version-id marker cannot be specified without a key marker.";
+        return Err(refuse(S3ErrorCode::InvalidArgument, message));
+    }
+    Ok(ListRequest {
+        prefix: input.prefix.clone().unwrap_or_default(),
+        delimiter: given(input.delimiter.as_ref()),
+        after,
+        after_version: after_version
+            .as_deref()
+            .map(|id| selector(Some(id)))
+            .transpose()?,
+        limit: limit(input.max_keys, "max-keys")?,
+    })
+}
+
+/// Sorts the entries of a page into the lists that S3 keeps apart.
+async fn fill_versions(
+    output: &mut ListObjectVersionsOutput,
+    entries: Vec<ListEntry>,
+    encoding: Encoding,
+    mut owners: Owners<'_>,
+) -> S3Result<()> {
     let (mut versions, mut markers, mut prefixes) = (Vec::new(), Vec::new(), Vec::new());
-    let mut owners = api.owners(&caller);
-    for entry in page.entries {
+    for entry in entries {
         match entry {
             ListEntry::Prefix(prefix) => prefixes.push(encoding.prefix(&prefix)),
             ListEntry::Version(version) => {
@@ -98,7 +109,7 @@ pub(crate) async fn versions(
     output.versions = Some(versions);
     output.delete_markers = Some(markers);
     output.common_prefixes = Some(prefixes);
-    Ok(S3Response::new(output))
+    Ok(())
 }
 
 fn marker_entry(version: Version, encoding: Encoding, owner: Owner) -> DeleteMarkerEntry {
@@ -141,9 +152,7 @@ pub(crate) async fn uploads(
     let delimiter = given(input.delimiter.as_ref());
     let key_marker = given(input.key_marker.as_ref());
     let id_marker = given(input.upload_id_marker.as_ref());
-    let after = key_marker
-        .as_deref()
-        .map(|key| (key, id_marker.as_deref().unwrap_or(AFTER_ALL_IDS)));
+    let after = key_marker.as_deref().map(|key| (key, id_marker.as_deref()));
     let limit = limit(input.max_uploads, "max-uploads")?;
     let bucket = container(&input.bucket)?;
     let (entries, more) = if limit == 0 {
@@ -177,28 +186,41 @@ pub(crate) async fn uploads(
             output.next_upload_id_marker = Some(upload.id.clone());
         }
     }
+    fill_uploads(&mut output, entries, encoding, api.owners(&caller)).await?;
+    Ok(S3Response::new(output))
+}
+
+async fn fill_uploads(
+    output: &mut ListMultipartUploadsOutput,
+    entries: Vec<UploadEntry>,
+    encoding: Encoding,
+    mut owners: Owners<'_>,
+) -> S3Result<()> {
     let (mut uploads, mut prefixes) = (Vec::new(), Vec::new());
-    let mut owners = api.owners(&caller);
     for entry in entries {
         match entry {
             UploadEntry::Prefix(prefix) => prefixes.push(encoding.prefix(&prefix)),
             UploadEntry::Upload(upload) => {
                 let owner = owners.get(upload.author).await?;
-                let scheme = scheme_of(&upload.description);
-                uploads.push(MultipartUpload {
-                    checksum_algorithm: scheme.map(|scheme| scheme.algorithm.upper().into()),
-                    checksum_type: scheme.map(|scheme| scheme.kind().to_owned().into()),
-                    initiated: Some(timestamp(upload.created)),
-                    initiator: Some(api.initiator(&owner)),
-                    key: Some(encoding.text(upload.path.as_str())),
-                    owner: Some(owner),
-                    storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
-                    upload_id: Some(upload.id),
-                });
+                uploads.push(upload_entry(upload, encoding, owner));
             }
         }
     }
     output.uploads = Some(uploads);
     output.common_prefixes = Some(prefixes);
-    Ok(S3Response::new(output))
+    Ok(())
+}
+
+fn upload_entry(upload: Upload, encoding: Encoding, owner: Owner) -> MultipartUpload {
+    let scheme = scheme_of(&upload.description);
+    MultipartUpload {
+        checksum_algorithm: scheme.map(|scheme| scheme.algorithm.upper().into()),
+        checksum_type: scheme.map(|scheme| scheme.kind().to_owned().into()),
+        initiated: Some(timestamp(upload.created)),
+        initiator: Some(initiator(&owner)),
+        key: Some(encoding.text(upload.path.as_str())),
+        owner: Some(owner),
+        storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
+        upload_id: Some(upload.id),
+    }
 }

@@ -109,7 +109,11 @@ impl Journal {
             },
         };
         let committed = catalog.committed();
-        let newest = catalog.read(|tx| tx.next_seq()).await.map_err(Error::from)? - 1;
+        let newest = catalog
+            .read(|tx| tx.next_seq())
+            .await
+            .map_err(Error::from)?
+            - 1;
         let unmerged = unknown_batches(&catalog, &array, newest).await?;
         let (shipped, shipped_seen) = watch::channel(base.seq);
         let (merges, requests) = mpsc::channel(8);
@@ -161,6 +165,11 @@ impl Journal {
         let (answer, wait) = oneshot::channel();
         self.merges.send(answer).await.map_err(|_| stopped())?;
         wait.await.map_err(|_| stopped())?
+    }
+
+    /// Number of the last entry that is durable in the array.
+    pub(crate) fn shipped(&self) -> i64 {
+        *self.shipped.borrow()
     }
 }
 

@@ -12,8 +12,8 @@ use dolium_identity::{Identity, NewUser, Principal, SealingKey};
 use dolium_provider::{ProviderSettings, open};
 use dolium_store::{
     Attributes, Body, ByteRange, Condition, ContainerName, DeleteRequest, Description, DigestSet,
-    Digests, Finish, ObjectPath, PutRequest, Reading, Result, Selector, Source, Store,
-    StoreParts, StoreSettings, Version, shard_key,
+    Digests, Finish, ObjectPath, PutRequest, Reading, Result, Selector, Source, Store, StoreParts,
+    StoreSettings, Version, shard_key,
 };
 use futures::{StreamExt, TryStreamExt};
 use tempfile::TempDir;

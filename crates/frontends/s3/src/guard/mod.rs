@@ -191,7 +191,7 @@ fn signed_by_header(parts: &Parts) -> S3Result<Vec<String>> {
     let field = |name: &str| {
         let mut found = fields
             .split(',')
-            .filter_map(|field| field.trim().strip_prefix(name));
+            .filter_map(|field| field.trim_start().strip_prefix(name));
         let value = found.next()?;
         found.next().is_none().then_some(value)
     };
@@ -205,11 +205,10 @@ fn signed_by_header(parts: &Parts) -> S3Result<Vec<String>> {
         .ok_or_else(malformed)
 }
 
+/// The names as they are: `s3s` skips a name that matches no header exactly, without leaving a trace in
+/// what is signed, so ` x-amz-acl` and `X-Amz-Acl` must not count as `x-amz-acl` here.
 fn split_names(names: &str) -> Vec<String> {
-    names
-        .split(';')
-        .map(|name| name.trim().to_ascii_lowercase())
-        .collect()
+    names.split(';').map(str::to_owned).collect()
 }
 
 /// Whether a credential ends in `/DATE/REGION/s3/aws4_request`.

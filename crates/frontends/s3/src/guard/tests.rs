@@ -59,6 +59,22 @@ fn unsigned_headers_that_mean_something_are_refused() {
 }
 
 #[test]
+fn a_name_that_only_looks_like_a_header_signs_nothing() {
+    let refused = |auth: &str| {
+        let result = run(
+            "PUT",
+            "/b/k",
+            &[("authorization", auth), ("x-amz-acl", "private")],
+        );
+        assert_eq!(result.err().as_deref(), Some("AccessDenied"), "{auth}");
+    };
+    for name in [" x-amz-acl", "x-amz-acl ", "X-Amz-Acl", "x-amz-ac%6C"] {
+        refused(&AUTH.replace("host;", &format!("host;{name};")));
+        refused(&AUTH.replace("x-amz-date,", &format!("x-amz-date;{name},")));
+    }
+}
+
+#[test]
 fn mechanisms() {
     let cases = [
         ("AWS AK:signature", "InvalidRequest"),

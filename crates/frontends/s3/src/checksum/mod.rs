@@ -9,8 +9,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use dolium_store::{DigestSet, Digests, Finish, FinishHook, Reason};
+use dolium_store::{DigestSet, Digests, Finish, FinishHook, Reason, Version};
 use http::HeaderMap;
+use s3s::dto::ChecksumType;
 use s3s::{S3Error, S3ErrorCode, S3Result, TrailingHeaders};
 
 use crate::error::{refuse, unnamed};
@@ -321,6 +322,12 @@ fn trailer(algorithm: Algorithm, trailers: Option<&TrailingHeaders>) -> S3Result
     })
 }
 
+/// Whether the checksum of a version is over its bytes or over those of its parts.
+pub(crate) fn kind_of(version: &Version) -> Option<ChecksumType> {
+    let kind = version.attributes.get(NAMESPACE, TYPE)?;
+    Some(kind.to_owned().into())
+}
+
 /// Copies kept checksums into the like-named fields of an answer.
 macro_rules! fill_checksums {
     ($target:expr, $pairs:expr) => {
@@ -340,106 +347,4 @@ macro_rules! fill_checksums {
 pub(crate) use fill_checksums;
 
 #[cfg(test)]
-mod tests {
-    use dolium_store::Digester;
-    use http::HeaderName;
-
-    use super::*;
-
-    type Pairs = Vec<(String, String)>;
-
-    fn plan(pairs: &[(&str, &str)]) -> S3Result<Plan> {
-        let headers = pairs
-            .iter()
-            .map(|(name, value)| (HeaderName::try_from(*name).unwrap(), value.parse().unwrap()));
-        Plan::of(&headers.collect(), None)
-    }
-
-    fn run(pairs: &[(&str, &str)], body: &[u8]) -> Result<(String, Pairs), String> {
-        let plan = plan(pairs).map_err(|error| error.code().as_str().to_owned())?;
-        let mut digester = Digester::new(plan.digests());
-        digester.update(body);
-        let finish = plan.check(&digester.finish(), None);
-        let finish = finish.map_err(|error| error.code().as_str().to_owned())?;
-        Ok((finish.etag, finish.checksums))
-    }
-
-    #[test]
-    fn right_claims_pass_and_wrong_ones_do_not() {
-        let cases = [
-            ("x-amz-checksum-crc32", "y/Q5Jg==", "AAAAAA=="),
-            ("x-amz-checksum-crc32c", "4waSgw==", "AAAAAA=="),
-            ("x-amz-checksum-crc64nvme", "rosUhgp5mIg=", "AAAAAAAAAAA="),
-            (
-                "x-amz-checksum-sha1",
-                "98O8HYCOBHMq32eZZczDTKeuNEE=",
-                "AAAAAAAAAAAAAAAAAAAAAAAAAAA=",
-            ),
-            (
-                "content-md5",
-                "JfnnlDI7RTiF9RgfG2JNCw==",
-                "AAAAAAAAAAAAAAAAAAAAAA==",
-            ),
-        ];
-        for (header, right, wrong) in cases {
-            // The claimed values are those of the standard check string.
-            assert!(run(&[(header, right)], b"123456789").is_ok(), "{header}");
-            assert_eq!(
-                run(&[(header, wrong)], b"123456789"),
-                Err("BadDigest".into()),
-                "{header}"
-            );
-        }
-    }
-
-    #[test]
-    fn malformed_claims() {
-        let cases: [(&[(&str, &str)], &str); 6] = [
-            (&[("x-amz-checksum-crc32", "!!")], "InvalidRequest"),
-            (&[("x-amz-checksum-crc32", "AAAA")], "InvalidRequest"),
-            (&[("content-md5", "AAAA")], "InvalidDigest"),
-            (
-                &[
-                    ("x-amz-checksum-crc32", "AAAAAA=="),
-                    ("x-amz-checksum-crc32c", "AAAAAA=="),
-                ],
-                "InvalidRequest",
-            ),
-            (
-                &[("x-amz-sdk-checksum-algorithm", "CRC32")],
-                "InvalidRequest",
-            ),
-            (&[("x-amz-trailer", "x-amz-meta-a")], "InvalidRequest"),
-        ];
-        for (headers, code) in cases {
-            assert_eq!(run(headers, b""), Err(code.into()), "{headers:?}");
-        }
-    }
-
-    #[test]
-    fn an_announced_trailer_must_come() {
-        let result = run(&[("x-amz-trailer", "x-amz-checksum-crc32")], b"");
-        assert_eq!(result, Err("MalformedTrailerError".into()));
-    }
-
-    #[test]
-    fn without_a_claim_crc64nvme_is_kept() {
-        let (etag, checksums) = run(&[], b"123456789").unwrap();
-        assert_eq!(etag, "25f9e794323b453885f5181f1b624d0b");
-        assert_eq!(checksums[0], ("crc64nvme".into(), "rosUhgp5mIg=".into()));
-        assert_eq!(checksums[1], (TYPE.into(), FULL_OBJECT.into()));
-    }
-
-    #[test]
-    fn parts_keep_to_the_algorithm_of_their_upload() {
-        let mut headers = HeaderMap::new();
-        headers.insert("x-amz-checksum-crc32", "AAAAAA==".parse().unwrap());
-        assert!(Plan::of(&headers, Some(Algorithm::Crc32)).is_ok());
-        assert!(Plan::of(&headers, Some(Algorithm::Sha1)).is_err());
-        let both = Plan::of(&headers, None)
-            .unwrap()
-            .also(Algorithm::Crc64Nvme)
-            .digests();
-        assert!(both.crc32 && both.crc64nvme && both.md5 && !both.sha256);
-    }
-}
+mod tests;

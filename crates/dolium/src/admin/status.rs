@@ -1,0 +1,81 @@
+//! The state of a server at a glance.
+
+use axum::Json;
+use axum::extract::State;
+use dolium_array::{Array, MemberState, MemberStatus};
+use serde::{Deserialize, Serialize};
+
+use super::Failure;
+use crate::compose::Components;
+
+/// What `dolium status` shows.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct StatusReport {
+    pub(crate) version: String,
+    pub(crate) data_dir: String,
+    /// Changes committed and not yet in the array.
+    pub(crate) journal_behind: i64,
+    pub(crate) arrays: Vec<ArrayReport>,
+}
+
+/// One array.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ArrayReport {
+    pub(crate) name: String,
+    pub(crate) layout: String,
+    /// Providers that may still be lost, now, without losing data.
+    pub(crate) may_lose: i64,
+    /// `healthy`, `degraded` (data safe, redundancy less than promised) or `failing`.
+    pub(crate) state: String,
+    pub(crate) packs: i64,
+    pub(crate) pack_bytes: i64,
+    /// Blobs that lack shards until a repair.
+    pub(crate) incomplete_blobs: u64,
+    pub(crate) providers: Vec<serde_json::Value>,
+}
+
+pub(super) async fn status(
+    State(components): State<Components>,
+) -> Result<Json<StatusReport>, Failure> {
+    let store = &components.store;
+    let mut arrays = Vec::new();
+    for array in store.arrays() {
+        let holdings = store.holdings(array.name()).await?;
+        let providers = array.status();
+        let (may_lose, state) = judge(array, &providers, holdings.shards_missing_max);
+        arrays.push(ArrayReport {
+            name: array.name().to_owned(),
+            layout: array.layout().to_string(),
+            may_lose,
+            state: state.to_owned(),
+            packs: holdings.packs,
+            pack_bytes: holdings.pack_bytes,
+            incomplete_blobs: holdings.incomplete_blobs,
+            providers: providers
+                .iter()
+                .map(|provider| serde_json::json!(provider))
+                .collect(),
+        });
+    }
+    Ok(Json(StatusReport {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        data_dir: components.data_dir.path().display().to_string(),
+        journal_behind: store.journal_behind().await?,
+        arrays,
+    }))
+}
+
+fn judge(array: &Array, providers: &[MemberStatus], missing_max: usize) -> (i64, &'static str) {
+    let parity = i64::from(array.layout().parity());
+    let down = providers
+        .iter()
+        .filter(|provider| provider.state == MemberState::Down)
+        .count();
+    let may_lose = parity - (down.max(missing_max) as i64);
+    let state = match may_lose {
+        left if left == parity => "healthy",
+        left if left >= 0 => "degraded",
+        _ => "failing",
+    };
+    (may_lose, state)
+}

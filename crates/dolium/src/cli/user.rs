@@ -1,0 +1,150 @@
+//! `dolium user`: the people who may use the server.
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use http::Method;
+
+use super::target::Target;
+use super::{Outcome, access_key, output};
+use crate::admin::{AddKey, AddUser, KeyMade, UserShown};
+
+/// Manage users.
+#[derive(Debug, Args)]
+pub(super) struct User {
+    #[command(flatten)]
+    target: Target,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: UserCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum UserCommand {
+    /// Add a user with a first access key.
+    Add(Add),
+    /// List users.
+    List,
+    /// Lock a user out.
+    Disable(Named),
+    /// Let a user in again.
+    Enable(Named),
+    /// Remove a user who owns nothing.
+    Remove(Named),
+}
+
+#[derive(Debug, Args)]
+struct Named {
+    /// The user.
+    name: String,
+}
+
+#[derive(Debug, Args)]
+struct Add {
+    /// The login name, also the name of the user's account.
+    name: String,
+    /// The name shown to people.
+    #[arg(long)]
+    display_name: Option<String>,
+    /// The id that S3 clients see as owner.
+    #[arg(long)]
+    canonical_id: Option<String>,
+    /// Where to write to.
+    #[arg(long)]
+    email: Option<String>,
+    /// Make an administrator.
+    #[arg(long)]
+    admin: bool,
+    /// The access key; random when not given.
+    #[arg(long, requires = "secret_key")]
+    access_key: Option<String>,
+    /// Its secret; random when not given.
+    #[arg(
+        long,
+        requires = "access_key",
+        env = "DOLIUM_SECRET_KEY",
+        hide_env_values = true
+    )]
+    secret_key: Option<String>,
+}
+
+impl User {
+    pub(super) async fn run(self) -> Result<Outcome> {
+        let mut session = self.target.connect().await?;
+        let admin = session.admin()?;
+        match self.command {
+            UserCommand::Add(add) => {
+                let user = AddUser {
+                    name: add.name,
+                    display_name: add.display_name,
+                    canonical_id: add.canonical_id,
+                    email: add.email,
+                    admin: add.admin,
+                    key: AddKey {
+                        access_key: add.access_key,
+                        secret_key: add.secret_key,
+                    },
+                };
+                let made: KeyMade = admin.ask(Method::POST, "/users", Some(&user)).await?;
+                access_key::show_made(&made, self.json);
+            }
+            UserCommand::List => {
+                let users: Vec<UserShown> = admin.ask(Method::GET, "/users", None::<&()>).await?;
+                show(&users, self.json);
+            }
+            UserCommand::Disable(user) => {
+                let path = format!("/users/{}/disable", escape(&user.name));
+                admin.ask::<()>(Method::POST, &path, None::<&()>).await?;
+            }
+            UserCommand::Enable(user) => {
+                let path = format!("/users/{}/enable", escape(&user.name));
+                admin.ask::<()>(Method::POST, &path, None::<&()>).await?;
+            }
+            UserCommand::Remove(user) => {
+                let path = format!("/users/{}", escape(&user.name));
+                admin.ask::<()>(Method::DELETE, &path, None::<&()>).await?;
+            }
+        }
+        session.close().await?;
+        Ok(Outcome::Well)
+    }
+}
+
+/// A name as one segment of a path.
+pub(super) fn escape(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    name.bytes()
+        .map(|byte| {
+            if plain(byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect()
+}
+
+fn show(users: &[UserShown], as_json: bool) {
+    if as_json {
+        return output::json(&users);
+    }
+    for user in users {
+        let mut notes = Vec::new();
+        if user.admin {
+            notes.push("administrator");
+        }
+        if user.disabled {
+            notes.push("disabled");
+        }
+        let email = user.email.as_deref().unwrap_or("-");
+        output::line(format!(
+            "{:<20} {:<24} {:<24} {} {}",
+            user.name,
+            user.display_name,
+            email,
+            user.canonical_id,
+            notes.join(", ")
+        ));
+    }
+}

@@ -1,0 +1,138 @@
+//! Mistakes of meaning: what TOML accepts and Dolium does not.
+
+use std::collections::BTreeMap;
+
+use dolium_array::Layout;
+
+use super::load::{Mistake, line_of};
+use super::{ArrayConfig, Config};
+
+/// All mistakes of a configuration, in the order of the file.
+pub(crate) fn check(config: &Config, text: &str) -> Vec<Mistake> {
+    let mut checker = Checker {
+        text,
+        found: Vec::new(),
+    };
+    let mut names = BTreeMap::new();
+    for provider in &config.providers {
+        let name = provider.name.get_ref();
+        let at = provider.name.span().start;
+        checker.name("provider", name, at);
+        if names.insert(name.clone(), ()).is_some() {
+            checker.add(
+                at,
+                format!("the provider `{name}` is there twice; names must differ"),
+            );
+        }
+        let placeholder = |_: &super::OptionValue| "0".to_owned();
+        let options = provider
+            .options
+            .iter()
+            .map(|(key, value)| (key.clone(), placeholder(value)));
+        let settings = dolium_provider::ProviderSettings {
+            kind: provider.kind.clone(),
+            options: options.collect(),
+        };
+        if let Err(error) = settings.check_names() {
+            checker.add(at, format!("provider `{name}`: {error}"));
+        }
+    }
+    let mut arrays = BTreeMap::new();
+    for array in &config.arrays {
+        let name = array.name.get_ref();
+        checker.name("array", name, array.name.span().start);
+        if arrays.insert(name.clone(), ()).is_some() {
+            let at = array.name.span().start;
+            checker.add(
+                at,
+                format!("the array `{name}` is there twice; names must differ"),
+            );
+        }
+        checker.array(array, &names);
+    }
+    if config.arrays.is_empty() {
+        checker.found.push(Mistake {
+            line: None,
+            text: "there is no [[array]]: name the providers that keep the data. \
+                   `dolium config example` shows one"
+                .to_owned(),
+        });
+    }
+    if config.tls.is_none() && !config.listen.insecure {
+        for address in [config.listen.s3, config.listen.http] {
+            if !address.ip().is_loopback() {
+                checker.found.push(Mistake {
+                    line: None,
+                    text: not_loopback(address),
+                });
+            }
+        }
+    }
+    checker.found.sort_by_key(|mistake| mistake.line);
+    checker.found
+}
+
+/// Why an address is refused.
+pub(crate) fn not_loopback(address: std::net::SocketAddr) -> String {
+    format!(
+        "{address} is reachable from other machines, where plain HTTP would carry data in the clear. \
+         Set [tls], or listen.insecure = true if something else protects it"
+    )
+}
+
+struct Checker<'a> {
+    text: &'a str,
+    found: Vec<Mistake>,
+}
+
+impl Checker<'_> {
+    fn add(&mut self, at: usize, text: String) {
+        self.found.push(Mistake {
+            line: Some(line_of(self.text, at)),
+            text,
+        });
+    }
+
+    fn name(&mut self, what: &str, name: &str, at: usize) {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if name.is_empty() || name.len() > 32 || !name.chars().all(plain) {
+            let text = format!("`{name}` is no name for a {what}: use 1 to 32 of a-z, 0-9, '-'");
+            self.add(at, text);
+        }
+    }
+
+    fn array(&mut self, array: &ArrayConfig, providers: &BTreeMap<String, ()>) {
+        for (index, provider) in array.providers.iter().enumerate() {
+            let (name, at) = (provider.get_ref(), provider.span().start);
+            if !providers.contains_key(name) {
+                let known: Vec<&str> = providers.keys().map(String::as_str).collect();
+                let text = format!(
+                    "there is no provider `{name}`; there are: {}",
+                    known.join(", ")
+                );
+                self.add(at, text);
+            }
+            if array.providers[..index]
+                .iter()
+                .any(|other| other.get_ref() == name)
+            {
+                let text = format!("the provider `{name}` is there twice; shards must lie apart");
+                self.add(at, text);
+            }
+        }
+        let at = array.layout.span().start;
+        match array.layout.get_ref().parse::<Layout>() {
+            Ok(layout) => {
+                let needed = usize::from(layout.data()) + usize::from(layout.parity());
+                if array.providers.len() < needed {
+                    let (has, layout) = (array.providers.len(), array.layout.get_ref());
+                    self.add(
+                        at,
+                        format!("{layout} needs {needed} providers; there are {has}"),
+                    );
+                }
+            }
+            Err(error) => self.add(at, error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The commented example that `dolium config example` prints.
+
+/// A file to start from. A test keeps it right.
+pub(crate) const EXAMPLE: &str = r#"# Dolium's configuration. Everything that is commented out shows its default.
+
+# When a write is answered: "array" = its journal entry is in the array too, so this machine may be
+# lost at any moment; "local" = after the local commit, the journal follows within a second.
+# durability = "array"
+
+[listen]
+# s3 = "127.0.0.1:9000"
+# http = "127.0.0.1:8080"      # health, metrics, administration
+# insecure = false             # true: plain HTTP on addresses other than loopback
+
+# [tls]                        # both listeners
+# certificate = "/etc/dolium/certificate.pem"
+# key = "/etc/dolium/key.pem"
+
+[s3]
+# region = "us-east-1"
+# domains = ["s3.example.org"] # photos.s3.example.org is then the bucket "photos"
+
+[catalog]
+engine = "sqlite"              # a file in the data directory
+# engine = "postgres"
+# url = { env = "DOLIUM_POSTGRES_URL" }
+
+[limits]
+# ingest_mib = 40              # blocks on their way into packs, over all streams
+# read_ahead_blocks = 8        # blocks read before clients ask, over all streams
+# connections = 1024           # on each listener
+
+[collect]
+# garbage_age_seconds = 86400  # how long a block nothing refers to is kept
+# orphan_age_seconds = 3600    # how long a blob the catalog does not know is left alone
+
+# The storage services. Values of options may come from the environment or from files:
+#   secret_access_key = { env = "B2_SECRET" }   or   { file = "/run/secrets/b2" }
+
+[[provider]]
+name = "disk"
+kind = "directory"
+options = { path = "/srv/dolium/disk" }
+
+[[provider]]
+name = "nas"
+kind = "directory"
+options = { path = "/mnt/nas/dolium" }
+
+[[provider]]
+name = "bucket-a"
+kind = "s3"
+options = { endpoint = "https://s3.example.org", bucket = "dolium-a", region = "us-east-1", access_key_id = { env = "A_KEY" }, secret_access_key = { env = "A_SECRET" } }
+
+[[provider]]
+name = "bucket-b"
+kind = "s3"
+options = { endpoint = "https://s3.example.net", bucket = "dolium-b", region = "eu-west-1", access_key_id = { env = "B_KEY" }, secret_access_key = { env = "B_SECRET" } }
+
+# Any one of the four may be lost: three shards hold the data, one the parity.
+[[array]]
+name = "default"
+layout = "erasure:3+1"         # or "mirror:2", "erasure:4+2" …
+providers = ["disk", "nas", "bucket-a", "bucket-b"]
+# degraded_writes = "allow"    # "refuse": a write needs one shard more than a read
+"#;

@@ -1,0 +1,179 @@
+//! The configuration file: plain data that a person types, checked whole before anything starts.
+//!
+//! Promises: an unknown key is an error with a suggestion; every mistake of meaning is reported at
+//! once, with file and line; secrets come from environment variables or files and are never printed.
+//! Does not: open anything; see `compose`.
+
+mod check;
+mod example;
+mod load;
+mod secret;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use dolium_store::Durability;
+use serde::Deserialize;
+use toml::Spanned;
+
+pub(crate) use check::not_loopback;
+pub(crate) use example::EXAMPLE;
+pub(crate) use load::{embedded, load};
+pub(crate) use secret::OptionValue;
+
+/// Everything a server is configured with.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    #[serde(default)]
+    pub(crate) durability: Durability,
+    #[serde(default)]
+    pub(crate) listen: Listen,
+    #[serde(default)]
+    pub(crate) tls: Option<Tls>,
+    #[serde(default)]
+    pub(crate) s3: S3,
+    #[serde(default)]
+    pub(crate) catalog: CatalogConfig,
+    #[serde(default)]
+    pub(crate) limits: Limits,
+    #[serde(default)]
+    pub(crate) collect: Collect,
+    #[serde(default, rename = "provider")]
+    pub(crate) providers: Vec<ProviderConfig>,
+    #[serde(default, rename = "array")]
+    pub(crate) arrays: Vec<ArrayConfig>,
+}
+
+/// Where the server listens.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Listen {
+    /// S3.
+    pub(crate) s3: SocketAddr,
+    /// Everything else over HTTP.
+    pub(crate) http: SocketAddr,
+    /// Plain HTTP on addresses other than loopback.
+    pub(crate) insecure: bool,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            s3: SocketAddr::from(([127, 0, 0, 1], 9000)),
+            http: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            insecure: false,
+        }
+    }
+}
+
+/// Certificate and key of both listeners, PEM.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tls {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// The S3 front end.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct S3 {
+    /// Domains below which the first label is the bucket.
+    pub(crate) domains: Vec<String>,
+    pub(crate) region: String,
+}
+
+impl Default for S3 {
+    fn default() -> Self {
+        Self {
+            domains: Vec::new(),
+            region: "us-east-1".to_owned(),
+        }
+    }
+}
+
+/// Where the catalog lies.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, tag = "engine", rename_all = "lowercase")]
+pub(crate) enum CatalogConfig {
+    /// A file in the data directory.
+    #[default]
+    Sqlite,
+    /// A PostgreSQL database.
+    Postgres {
+        /// `postgres://user:password@host:port/database`.
+        url: OptionValue,
+    },
+}
+
+/// Named bounds of buffers and caches.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    /// MiB of blocks on their way into packs, over all streams.
+    pub(crate) ingest_mib: usize,
+    /// Blocks read ahead of clients, over all streams.
+    pub(crate) read_ahead_blocks: usize,
+    /// Connections served at the same time, on each listener.
+    pub(crate) connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            ingest_mib: 40,
+            read_ahead_blocks: 8,
+            connections: 1024,
+        }
+    }
+}
+
+/// When garbage is freed.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Collect {
+    /// Age in seconds that a block nothing refers to must reach.
+    pub(crate) garbage_age_seconds: u64,
+    /// Age in seconds that a blob the catalog does not know must reach.
+    pub(crate) orphan_age_seconds: u64,
+}
+
+impl Default for Collect {
+    fn default() -> Self {
+        Self {
+            garbage_age_seconds: 24 * 3600,
+            orphan_age_seconds: 3600,
+        }
+    }
+}
+
+/// One storage service.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProviderConfig {
+    pub(crate) name: Spanned<String>,
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) options: std::collections::BTreeMap<String, OptionValue>,
+}
+
+/// One array.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ArrayConfig {
+    pub(crate) name: Spanned<String>,
+    pub(crate) layout: Spanned<String>,
+    pub(crate) providers: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) degraded_writes: DegradedWrites,
+}
+
+/// Whether a write may be answered with just enough shards to read it back.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum DegradedWrites {
+    #[default]
+    Allow,
+    Refuse,
+}

@@ -1,0 +1,130 @@
+//! The server: listeners, signals, and the order of starting and stopping.
+
+mod health;
+mod listener;
+mod tls;
+
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use dolium_s3::{S3Settings, service};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub(crate) use listener::Limits;
+
+use crate::admin;
+use crate::compose::Components;
+use crate::config::Config;
+
+/// How long running requests may go on after a stop was asked for; together with the flush below ten
+/// seconds, after which service managers kill.
+const DRAIN_MAX: Duration = Duration::from_secs(6);
+/// How long the store may take to write what is committed.
+const FLUSH_MAX: Duration = Duration::from_secs(3);
+
+/// Sockets that are open before anything is promised.
+pub(crate) struct Sockets {
+    s3: TcpListener,
+    http: TcpListener,
+    admin: UnixListener,
+}
+
+impl Sockets {
+    /// Binds all of them. The data directory's lock is held, so an old socket file is stale.
+    pub(crate) async fn bind(config: &Config, components: &Components) -> Result<Self> {
+        let tcp = async |what: &str, address: SocketAddr| {
+            TcpListener::bind(address).await.with_context(|| {
+                format!("cannot listen for {what} on {address}; is something else there?")
+            })
+        };
+        let path = components.data_dir.socket();
+        if path.exists() {
+            std::fs::remove_file(&path).context("cannot remove a stale socket")?;
+        }
+        let admin = UnixListener::bind(&path)
+            .with_context(|| format!("cannot listen on {}", path.display()))?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+        let s3 = tcp("S3", config.listen.s3).await?;
+        let http = tcp("HTTP", config.listen.http).await?;
+        Ok(Self { s3, http, admin })
+    }
+
+    /// The addresses of S3 and HTTP, with the ports the system chose.
+    pub(crate) fn addresses(&self) -> Result<(SocketAddr, SocketAddr)> {
+        Ok((self.s3.local_addr()?, self.http.local_addr()?))
+    }
+}
+
+/// Serves until a signal, then stops in order. `Ok` means that everything acknowledged is durable.
+pub(crate) async fn run(
+    config: &Config,
+    components: Components,
+    sockets: Sockets,
+    metrics: PrometheusHandle,
+) -> Result<()> {
+    let stop = CancellationToken::new();
+    let connections = TaskTracker::new();
+    let limits = Limits {
+        connections_max: config.limits.connections,
+    };
+    let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
+    let s3 = service(S3Settings {
+        store: components.store.clone(),
+        identity: components.identity.clone(),
+        domains: config.s3.domains.clone(),
+        region: config.s3.region.clone(),
+    });
+    let http = health::router(components.clone(), metrics)
+        .nest("/api/v1/admin", admin::guarded_router(components.clone()));
+    let socket = admin::router(components.clone());
+    let accept = |listener, tls| listener::Accept {
+        listener,
+        tls,
+        limits,
+        stop: stop.clone(),
+        connections: connections.clone(),
+    };
+    let tasks = [
+        tokio::spawn(accept(sockets.s3, tls.clone()).serve(s3)),
+        tokio::spawn(accept(sockets.http, tls).serve(listener::Routed(http))),
+        tokio::spawn(listener::serve_socket(sockets.admin, socket, stop.clone())),
+    ];
+    wait_for_signal().await?;
+    tracing::info!("stopping: no new requests, finishing those that run");
+    stop.cancel();
+    for task in tasks {
+        task.await.context("a listener died")?;
+    }
+    connections.close();
+    if tokio::time::timeout(DRAIN_MAX, connections.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!("some requests did not finish in time and were cut off");
+    }
+    let closed = tokio::time::timeout(FLUSH_MAX, components.store.close()).await;
+    drop(std::fs::remove_file(components.data_dir.socket()));
+    match closed {
+        Ok(closed) => closed.context("the journal could not be flushed"),
+        Err(_) => anyhow::bail!(
+            "the journal could not be flushed in time; what is committed is on the local disk and \
+             is written to the array at the next start"
+        ),
+    }
+}
+
+async fn wait_for_signal() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
