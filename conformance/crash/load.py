@@ -54,6 +54,7 @@ class Load:
     counts: dict[str, int] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     source_body: bytes = b""
+    versions_read: set[str] = field(default_factory=set)
 
     def prepare(self) -> None:
         """Makes the buckets and what is copied from."""

@@ -95,6 +95,15 @@ class Model:
         return None
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A version or, without an ETag, a delete marker, as a listing tells it."""
+
+    version: str
+    etag: ETag
+    latest: bool
+
+
 class VersionModel:
     """Keys of a bucket with versioning; every key has one writer, so that their order is known."""
 
@@ -120,8 +129,8 @@ class VersionModel:
         left = [version for version in acked[:-1] if version not in self.removed]
         return left[0] if left else None
 
-    def settle(self, listed: dict[str, list[tuple[str, ETag]]]) -> list[str]:
-        """Compares a listing (key to versions, newest first) with what may be; adopts it."""
+    def settle(self, listed: dict[str, list[Listed]]) -> list[str]:
+        """Compares a listing (key to versions, each sort newest first) with what may be; adopts it."""
         wrong = []
         for key in listed.keys() - self.puts.keys():
             wrong.append(f"{key} is listed and was never written")
@@ -130,12 +139,9 @@ class VersionModel:
         self.removed = {v: a for v, a in self.removed.items() if a.ended is not None}
         return wrong
 
-    def _settle_key(
-        self, key: str, attempts: list[Attempt], listed: list[tuple[str, ETag]]
-    ) -> list[str]:
-        wrong = []
-        found = dict(listed)
-        settled = []
+    def _settle_key(self, key: str, attempts: list[Attempt], listed: list[Listed]) -> list[str]:
+        wrong, settled = [], []
+        found = {entry.version: entry.etag for entry in listed}
         for attempt in attempts:
             removal = self.removed.get(attempt.version or "")
             if attempt.version in found:
@@ -149,13 +155,27 @@ class VersionModel:
             elif attempt.ended is None:
                 # Not acknowledged: it may be there under an id that was never told.
                 same = [version for version, etag in found.items() if etag == attempt.etag]
-                if same:
+                if same and not self._is_told(same[0], attempts):
                     found.pop(same[0])
                     attempt.acknowledge(same[0])
                     settled.append(attempt)
         wrong += [f"{key} has a version nobody wrote: {item}" for item in found.items()]
-        order = [attempt.version for attempt in reversed(settled)]
-        if not wrong and order != [version for version, _ in listed]:
-            wrong.append(f"{key}: versions are not in the order of their writing")
         self.puts[key] = settled
-        return wrong
+        return wrong or self._misordered(key, settled, listed)
+
+    @staticmethod
+    def _is_told(version: str, attempts: list[Attempt]) -> bool:
+        return any(attempt.version == version for attempt in attempts)
+
+    @staticmethod
+    def _misordered(key: str, settled: list[Attempt], listed: list[Listed]) -> list[str]:
+        """Versions and markers are listed newest first, and the newest of all is the latest."""
+        for markers in (False, True):
+            written = [a.version for a in settled[::-1] if (a.etag is ABSENT) == markers]
+            told = [entry.version for entry in listed if (entry.etag is ABSENT) == markers]
+            if written != told:
+                return [f"{key}: listed as {told}, written as {written}"]
+        latest = [entry.version for entry in listed if entry.latest]
+        if latest != [attempt.version for attempt in settled[-1:]]:
+            return [f"{key}: {latest} is the latest, not {settled[-1:]}"]
+        return []

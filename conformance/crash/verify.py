@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from load import PLAIN, VERSIONED, Load
 
-from model import ETag
+from model import Listed
 
 READERS = 8
 
@@ -51,24 +51,16 @@ def compare(load: Load, key: str, listed: tuple[str, int] | None) -> str | None:
 
 
 def verify_versions(load: Load, everything: bool) -> list[str]:
-    found: dict[str, list[tuple[str, ETag]]] = {}
-    pages = load.s3.get_paginator("list_object_versions").paginate(
-        Bucket=VERSIONED, PaginationConfig={"PageSize": 70}
-    )
-    for page in pages:
-        # Both lists are in order; put together by key and time, newest first, by `in_order`.
-        for entry in in_order(page):
-            etag = entry["ETag"].strip('"') if "ETag" in entry else None
-            found.setdefault(entry["Key"], []).append((entry["VersionId"], etag))
-    fresh = {a.version for attempts in load.versioned.puts.values() for a in attempts
-             if a.started > load_started(load)}
-    wrong = load.versioned.settle(found)
-    looked_at = [
-        (key, version, etag)
-        for key, versions in found.items()
-        for version, etag in versions
-        if etag and (everything or version in fresh)
+    """The bucket with versions: which there are, in which order, and bodies not looked at before."""
+    listed = list_versions(load)
+    wrong = load.versioned.settle(listed)
+    fresh = [
+        (key, entry.version, entry.etag)
+        for key, entries in listed.items()
+        for entry in entries
+        if entry.etag and (everything or entry.version not in load.versions_read)
     ]
+    load.versions_read |= {version for _, version, _ in fresh}
 
     def read(item: tuple[str, str, str]) -> str | None:
         key, version, etag = item
@@ -76,4 +68,17 @@ def verify_versions(load: Load, everything: bool) -> list[str]:
         return load.plain.wrong_body(etag, answer["Body"].read())
 
     with ThreadPoolExecutor(READERS) as pool:
-        return wrong + list(filter(None, pool.map(read, looked_at)))
+        return wrong + list(filter(None, pool.map(read, fresh)))
+
+
+def list_versions(load: Load) -> dict[str, list[Listed]]:
+    found: dict[str, list[Listed]] = {}
+    pages = load.s3.get_paginator("list_object_versions").paginate(
+        Bucket=VERSIONED, PaginationConfig={"PageSize": 70}
+    )
+    for page in pages:
+        for entry in page.get("Versions", []) + page.get("DeleteMarkers", []):
+            etag = entry["ETag"].strip('"') if "ETag" in entry else None
+            told = Listed(entry["VersionId"], etag, entry["IsLatest"])
+            found.setdefault(entry["Key"], []).append(told)
+    return found
