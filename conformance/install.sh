@@ -25,10 +25,10 @@ need npm npm
 need python3 python3
 ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 || missing+=(postgresql)
 
-# A Python that can make virtual environments: the first of these that has ensurepip.
+# A Python that can make virtual environments: the first of these that has ensurepip and TLS.
 python=""
 for candidate in python3 /usr/bin/python3; do
-  if "$candidate" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+  if "$candidate" -c 'import ensurepip, ssl, sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
     python=$candidate
     break
   fi
@@ -46,7 +46,7 @@ venv=.cache/venv
 stamp=$venv/installed
 if ! cmp -s conformance/requirements.txt "$stamp"; then
   say "installing Python packages under $venv"
-  "${python:-/usr/bin/python3}" -m venv "$venv"
+  "${python:-/usr/bin/python3}" -m venv --clear "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check -r conformance/requirements.txt
   cp conformance/requirements.txt "$stamp"
 fi
