@@ -89,7 +89,7 @@ class Load:
 
 
 def complete(load: Load, upload: OpenUpload) -> None:
-    etag = load.plain.knows(etag_of_parts(upload.bodies), *upload.bodies)
+    etag = load.plain.knows(etag_of_parts(upload.etags), *upload.bodies)
     parts = [{"PartNumber": n, "ETag": e} for n, e in enumerate(upload.etags, 1)]
     attempt = load.plain.attempt(upload.key, etag)
     load.s3.complete_multipart_upload(

@@ -39,10 +39,10 @@ def etag_of(body: bytes) -> str:
     return hashlib.md5(body).hexdigest()
 
 
-def etag_of_parts(parts: list[bytes]) -> str:
-    """The ETag of a multipart object."""
-    digests = b"".join(hashlib.md5(part).digest() for part in parts)
-    return f"{hashlib.md5(digests).hexdigest()}-{len(parts)}"
+def etag_of_parts(etags: list[str]) -> str:
+    """The ETag of a multipart object, from those of its parts."""
+    digests = b"".join(bytes.fromhex(etag.strip('"')) for etag in etags)
+    return f"{hashlib.md5(digests).hexdigest()}-{len(etags)}"
 
 
 class Model:

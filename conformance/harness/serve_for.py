@@ -12,16 +12,22 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .server import ACCESS_KEY, SECRET_KEY, Server
+from .server import ACCESS_KEY, SECRET_KEY, Server, write_config
+
+# Buckets are also found in host names below it.
+DOMAIN = "s3.dolium.test"
 
 
 def main(command: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
-        server = Server(Path(folder) / "data").start()
+        data_dir = Path(folder) / "data"
+        config = write_config(Path(folder) / "dolium.toml", data_dir, f'[s3]\ndomains = ["{DOMAIN}"]\n')
+        server = Server(data_dir, config=config).start()
         try:
             env = dict(os.environ)
             env.update(
                 DOLIUM_S3_ENDPOINT=server.endpoint,
+                DOLIUM_S3_DOMAIN=DOMAIN,
                 DOLIUM_ACCESS_KEY=ACCESS_KEY,
                 DOLIUM_SECRET_KEY=SECRET_KEY,
             )

@@ -227,9 +227,30 @@ class Server:
         return [line for line in text.splitlines() if "panicked at" in line]
 
 
+def refused_start(server: Server) -> str:
+    """Starts a server that must refuse; gives what it said."""
+    done = subprocess.run(
+        server.command(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS_MAX,
+        env=environment(),
+        check=False,
+    )
+    assert done.returncode not in (0, 101), done
+    assert "panicked" not in done.stderr, done.stderr
+    return done.stdout + done.stderr
+
+
 def impatient_config(file: Path, data_dir: Path, orphan_seconds: int) -> Path:
     """The embedded defaults with a collection that does not wait a day."""
-    text = f"[collect]\ngarbage_age_seconds = 0\norphan_age_seconds = {orphan_seconds}\n"
+    collect = f"[collect]\ngarbage_age_seconds = 0\norphan_age_seconds = {orphan_seconds}\n"
+    return write_config(file, data_dir, collect)
+
+
+def write_config(file: Path, data_dir: Path, text: str) -> Path:
+    """The embedded defaults as a file, with something more."""
     for name in PROVIDERS:
         path = data_dir / "providers" / name
         text += f'\n[[provider]]\nname = "{name}"\nkind = "directory"\n'

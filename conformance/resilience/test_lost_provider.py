@@ -11,10 +11,13 @@ import random
 import time
 from typing import Any
 
+import pytest
+from botocore.exceptions import ClientError
+
 from harness.clients import s3_client
 from harness.damage import lose_shards, remove, shards
 from harness.objects import Population
-from harness.server import Server
+from harness.server import Server, refused_start
 
 
 def status(server: Server) -> dict[str, Any]:
@@ -91,8 +94,9 @@ def test_lost_shards_are_named_and_rebuilt(start: Any, rng: random.Random) -> No
     lost = lose_shards(server.provider("p3"), rng)
     checked = server.cli("check", "--json")
     assert checked.code == 1
-    assert {finding_provider(record) for record in checked.findings()} == {"p3"}
-    assert len(checked.findings()) == lost
+    assert {finding["provider"] for finding in checked.findings()} == {"p3"}
+    # Journal batches that have been merged since are missed by nobody.
+    assert 0 < len(checked.findings()) <= lost
     population.verify()
     repair_until_done(server)
     assert_clean(server, "check")
@@ -121,9 +125,7 @@ def test_two_lost_providers_are_an_error_not_a_lie(start: Any, rng: random.Rando
     """More is lost than the layout allows: reads fail, they never give other bytes."""
     server = start()
     population = filled(server, rng)
-    server.stop()
     aside = [server.provider(name).rename(server.data_dir / name) for name in ("p1", "p2")]
-    server.start()
     failed = 0
     for key, body in population.bodies.items():
         try:
@@ -136,17 +138,12 @@ def test_two_lost_providers_are_an_error_not_a_lie(start: Any, rng: random.Rando
     assert failed > 0, "two of four providers are gone, something must be unreadable"
     assert array(server)["state"] == "failing"
     assert server.cli("check").code == 1
+    with pytest.raises(ClientError):
+        population.s3.put_object(Bucket=population.bucket, Key="new", Body=b"cannot be kept")
     server.stop()
+    said = refused_start(server)
+    assert "p1" in said and "p2" in said
     for path in aside:
         path.rename(server.provider(path.name))
     server.start()
     population.verify()
-
-
-def finding_provider(finding: Any) -> str:
-    """The provider of a finding, whichever way its kind is written."""
-    if isinstance(finding, dict):
-        if "provider" in finding:
-            return str(finding["provider"])
-        return finding_provider(next(iter(finding.values())))
-    return ""

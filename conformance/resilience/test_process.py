@@ -6,7 +6,6 @@ import itertools
 import random
 import shutil
 import socket
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -16,29 +15,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.clients import s3_client
 from harness.objects import Population, body_for
-from harness.server import STOP_SECONDS_MAX, Server, environment, free_port, run_binary
-
-
-def serve_refused(server: Server, timeout: float = 20) -> str:
-    """Starts a server that must refuse; gives what it said."""
-    done = subprocess.run(
-        server.command(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        env=environment(),
-        check=False,
-    )
-    assert done.returncode not in (0, 101), done
-    assert "panicked" not in done.stderr, done.stderr
-    return done.stdout + done.stderr
+from harness.server import STOP_SECONDS_MAX, Server, free_port, refused_start, run_binary
 
 
 def test_a_second_server_is_refused(start: Any) -> None:
     server = start()
     second = Server(server.data_dir)
-    said = serve_refused(second)
+    said = refused_start(second)
     assert str(server.data_dir) in said and "another" in said, said
     assert s3_client(server.endpoint).list_buckets()["Buckets"] == []
 
@@ -46,7 +29,7 @@ def test_a_second_server_is_refused(start: Any) -> None:
 def test_a_taken_port_is_said(start: Any, tmp_path: Path) -> None:
     server = start()
     second = Server(tmp_path / "other", s3_port=server.s3_port, http_port=free_port())
-    assert str(server.s3_port) in serve_refused(second)
+    assert str(server.s3_port) in refused_start(second)
 
 
 def test_sigterm_under_load_loses_nothing(start: Any) -> None:
@@ -107,12 +90,12 @@ def test_a_wrong_recovery_key_is_refused(start: Any, rng: random.Random, tmp_pat
 
     right = server.recovery_key.read_bytes()
     server.recovery_key.write_bytes(wrong.read_bytes())
-    said = serve_refused(server)
+    said = refused_start(server)
     assert "key" in said, said
     server.recovery_key.write_bytes(right[:-6] + b"\n")
-    assert "key" in serve_refused(server), "a key with letters missing"
+    assert "key" in refused_start(server), "a key with letters missing"
     server.recovery_key.unlink()
-    assert "key" in serve_refused(server), "a lost key must not be replaced by a new one"
+    assert "key" in refused_start(server), "a lost key must not be replaced by a new one"
     assert not server.recovery_key.exists()
     server.recovery_key.write_bytes(right)
 
@@ -136,7 +119,7 @@ def test_a_provider_of_another_repository_is_refused(start: Any, rng: random.Ran
     server.provider("p2").rename(aside)
     shutil.copytree(other.provider("p2"), server.provider("p2"))
     before = sorted(path for path in server.provider("p2").rglob("*"))
-    said = serve_refused(server)
+    said = refused_start(server)
     assert "p2" in said and "another repository" in said, said
     assert sorted(server.provider("p2").rglob("*")) == before, "nothing is written there"
 
@@ -152,7 +135,7 @@ def test_swapped_providers_are_refused(start: Any, rng: random.Random) -> None:
     population.fill("a", 5)
     server.stop()
     swap(server)
-    assert "p2" in serve_refused(server)
+    assert "p2" in refused_start(server)
     swap(server)
     server.start()
     population.verify()
