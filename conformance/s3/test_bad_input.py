@@ -157,7 +157,10 @@ def test_expect_is_refused_before_the_body(bucket):
     path = f"/{bucket}/k"
     signed = sign("PUT", path, body=b"hello", secret="wrong")
     signed.update({"Content-Length": "5", "Expect": "100-continue"})
-    assert raw("PUT", path, signed)[:2] == (403, "SignatureDoesNotMatch")
+    status, code, headers = raw("PUT", path, signed)
+    assert (status, code) == (403, "SignatureDoesNotMatch")
+    # The body may never come, so nothing else may use this connection.
+    assert headers["connection"] == "close"
 
 
 def document(bucket, text, query="delete"):

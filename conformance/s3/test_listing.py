@@ -1,7 +1,7 @@
 """Listings against a model in Python."""
 
 import pytest
-from conftest import error_of, make_client
+from conftest import connect, error_of, make_client, put_raw, read_answer, sign
 
 KEYS = [
     "a", "a/", "a/b", "a/b/c", "a/c", "a//d", "b", "b/x", "c d", "c+d", "c%d", "ü", "z/ü/1",
@@ -120,3 +120,12 @@ def test_buckets_in_pages(s3, filled):
     page = s3.list_buckets(Prefix="dolium-listing", MaxBuckets=1)
     assert [b["Name"] for b in page["Buckets"]] == [filled]
     assert page["Owner"]["ID"] and page["Prefix"] == "dolium-listing"
+
+
+def test_a_carriage_return_survives_a_plain_listing(bucket):
+    put_raw(f"/{bucket}/a%0Db", b"x")
+    signed = sign("GET", f"/{bucket}", query="list-type=2")
+    with connect() as sock:
+        head = "".join(f"{name}: {value}\r\n" for name, value in signed.items())
+        sock.sendall(f"GET /{bucket}?list-type=2 HTTP/1.1\r\n{head}\r\n".encode())
+        assert b"<Key>a&#xD;b</Key>" in read_answer(sock)[2]

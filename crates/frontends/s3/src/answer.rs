@@ -66,6 +66,8 @@ pub(crate) fn finish(
         response.headers_mut().remove(header::CONTENT_TYPE);
     } else if response.status().is_client_error() || response.status().is_server_error() {
         response = complete_error(response, id, resource, verdict);
+    } else {
+        keep_controls(&mut response);
     }
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(id) {
@@ -73,6 +75,37 @@ pub(crate) fn finish(
     }
     headers.insert(header::SERVER, HeaderValue::from_static("Dolium"));
     response
+}
+
+/// Writes control characters of keys as character references, as AWS does: a bare carriage return would
+/// reach the client as a line feed, and so name another key.
+fn keep_controls(response: &mut Response<Body>) {
+    let is_xml = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/xml"));
+    // Objects stream and have no bytes here, whatever their type.
+    let Some(bytes) = is_xml.then(|| response.body().bytes()).flatten() else {
+        return;
+    };
+    let is_control = |byte: &u8| *byte < 0x20 && !matches!(byte, b'\n' | b'\t');
+    if !bytes.iter().any(is_control) {
+        return;
+    }
+    let mut escaped = Vec::with_capacity(bytes.len() + 64);
+    for byte in &bytes {
+        if is_control(byte) {
+            escaped.extend_from_slice(format!("&#x{byte:X};").as_bytes());
+        } else {
+            escaped.push(*byte);
+        }
+    }
+    if response.headers().contains_key(header::CONTENT_LENGTH) {
+        response
+            .headers_mut()
+            .insert(header::CONTENT_LENGTH, HeaderValue::from(escaped.len()));
+    }
+    *response.body_mut() = Body::from(escaped);
 }
 
 fn complete_error(
@@ -173,6 +206,15 @@ mod tests {
         let response = finish(response, "ID", "/b", &Verdict::default());
         assert_eq!(response.status(), 304);
         assert!(text(&response).is_empty());
+    }
+
+    #[test]
+    fn control_characters_survive() {
+        let mut response = Response::new(Body::from("<Key>a\rb\u{1}\n</Key>".to_owned()));
+        let kind = HeaderValue::from_static("application/xml");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        let response = finish(response, "ID", "/b", &Verdict::default());
+        assert_eq!(text(&response), "<Key>a&#xD;b&#x1;\n</Key>");
     }
 
     #[test]

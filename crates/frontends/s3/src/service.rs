@@ -12,7 +12,7 @@ use bytes::Bytes;
 use dolium_identity::Identity;
 use dolium_store::Store;
 use futures::future::BoxFuture;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use s3s::Body;
 use s3s::config::{S3Config, StaticConfigProvider};
@@ -82,12 +82,19 @@ impl S3FrontEnd {
         let id = self.0.ids.next();
         let resource = request.uri().path().to_owned();
         let method = request.method().clone();
+        let expects = expects_continue(&request);
         let verdict = Verdict::default();
         let response = match self.prepare(request, &verdict) {
             Ok(request) => self.run(request).await,
             Err(error) => answer::of_error(error),
         };
-        let response = answer::finish(response, &id, &resource, &verdict);
+        let mut response = answer::finish(response, &id, &resource, &verdict);
+        if expects && !response.status().is_success() {
+            // The client may never send the body it announced: what it sends next on this connection
+            // would be taken for that body.
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
         let status = response.status().as_u16();
         // 501 is an answer to the client's question, not a failure.
         if status == 500 || status > 501 {
@@ -121,6 +128,12 @@ impl S3FrontEnd {
             }
         }
     }
+}
+
+/// Whether a client waits for `100 Continue` before it sends the body. HTTP/2 has a stream for each
+/// request and no such trouble.
+fn expects_continue(request: &Request<Body>) -> bool {
+    request.headers().contains_key(header::EXPECT) && request.version() <= Version::HTTP_11
 }
 
 impl hyper::service::Service<Request<Incoming>> for S3FrontEnd {
