@@ -102,8 +102,11 @@ impl Store {
     /// Cares for one array.
     pub async fn care(&self, array: &str, care: Care, reporter: &dyn Reporter) -> Result<Summary> {
         let _alone = self.inner.care.lock().await;
-        // Journal batches are on record only once they are merged.
-        self.inner.journal.settle().await?;
+        // Journal batches are on record only once they are merged. When that cannot be written, care
+        // is all the more wanted: it says what is missing, and a repair brings providers back.
+        if let Err(error) = self.inner.journal.settle().await {
+            tracing::warn!(%error, "the journal could not be merged before the care of an array");
+        }
         let array: &Array = &self.lane_named(array)?.array;
         let inventory = CatalogInventory {
             catalog: self.inner.catalog.clone(),
