@@ -16,7 +16,6 @@ use dolium_block::{
     BlockId, Chunker, Chunking, Extent, MerkleRoot, NewNode, Node, TreeBuilder, seal,
 };
 use futures::StreamExt;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::digest::Digester;
@@ -170,7 +169,7 @@ impl<'a> Intake<'a> {
 /// Finds or makes the place of one block.
 async fn place(lane: Lane, content: Bytes, is_node: bool) -> Result<Placed> {
     let len = content.len();
-    let permit = permit(&lane.ingest_permits, len).await?;
+    let permit = lane.packer.permit(len).await?;
     let hashed = content.clone();
     let id = blocking::run(len, move || BlockId::of(&hashed)).await?;
     if id.is_zero() || lane.is_known(id).await? {
@@ -182,15 +181,6 @@ async fn place(lane: Lane, content: Bytes, is_node: bool) -> Result<Placed> {
     let key = lane.keys.clone();
     let sealed = blocking::run(len, move || seal(&key.block, id, &content, is_node)).await??;
     Ok(Placed::Coming(id, lane.packer.submit(sealed, permit)))
-}
-
-async fn permit(permits: &Arc<Semaphore>, len: usize) -> Result<tokio::sync::OwnedSemaphorePermit> {
-    let closed = |source| Error::new(ErrorKind::Unavailable, "shutting down").with_source(source);
-    permits
-        .clone()
-        .acquire_many_owned(len as u32)
-        .await
-        .map_err(closed)
 }
 
 /// Digests computed beside the blocks: inline while chunks are short, on a worker otherwise.

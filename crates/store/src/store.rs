@@ -48,7 +48,6 @@ impl Store {
             .ok_or_else(|| Error::new(ErrorKind::Invalid, "a store needs at least one array"))?;
         let default_array = default.name().to_owned();
         let keys = Arc::new(Keys::new(&master_key));
-        let ingest_permits = Arc::new(Semaphore::new(settings.ingest_bytes_max));
         let read_ahead_permits = Arc::new(Semaphore::new(settings.read_ahead_blocks_max));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let journal_array = default.clone();
@@ -57,14 +56,18 @@ impl Store {
             .map(|array| (array.name().to_owned(), array.clone()));
         let named: Arc<[_]> = named.collect();
         let lanes = arrays.into_iter().map(|array| {
-            let packer = Packer::new(array.clone(), keys.pack_index.clone(), settings.pack_len);
+            let packer = Packer::new(
+                array.clone(),
+                keys.pack_index.clone(),
+                settings.pack_len,
+                settings.ingest_bytes_max,
+            );
             let lane = Lane {
                 array: array.clone(),
                 arrays: named.clone(),
                 packer,
                 catalog: catalog.clone(),
                 keys: keys.clone(),
-                ingest_permits: ingest_permits.clone(),
                 read_ahead_permits: read_ahead_permits.clone(),
             };
             (array.name().to_owned(), lane)

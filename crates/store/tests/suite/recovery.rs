@@ -62,7 +62,7 @@ async fn an_old_copy_of_the_catalog_is_refused() {
     world.put("a", "1").await;
     world.store.close().await.unwrap();
     let copy = world.dir.path().join("copy.sqlite");
-    drop(std::fs::copy(world.dir.path().join("catalog.sqlite"), &copy).unwrap());
+    std::fs::copy(world.dir.path().join("catalog.sqlite"), &copy).unwrap();
     let wal = world.dir.path().join("catalog.sqlite-wal");
     if wal.exists() {
         std::fs::copy(wal, world.dir.path().join("copy.sqlite-wal")).unwrap();
