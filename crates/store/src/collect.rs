@@ -5,12 +5,14 @@
 //! it is small). Blobs that the catalog never heard of (writes cut short) are removed once old enough.
 //!
 //! Promises: killed at any moment it leaves too much, never too little; readers that looked up a
-//! moved block look again. Does not: touch a blob younger than the configured age.
+//! moved block look again; what cannot be read or removed now is passed over, not a reason to stop.
+//! Does not: touch a blob younger than the configured age, or a pack that a running write has blocks
+//! in: until it commits, the catalog knows only part of what that pack is needed for.
 
 use std::collections::HashSet;
 use std::time::SystemTime;
 
-use dolium_array::{BlobKind, StoredBlob};
+use dolium_array::{BlobKind, FoundBlob, StoredBlob};
 use dolium_block::{BlockId, Codec, Node, PackBuilder, PackId, SealedBlock};
 use dolium_catalog::{BlobKind as RowKind, BlobState, BlockRow, PackUsage, ReleasedRow};
 
@@ -93,8 +95,17 @@ impl Collection<'_> {
             if page.is_empty() || !self.report() {
                 return Ok(());
             }
+            let mut released = 0;
             for row in page {
-                self.release_node(row).await?;
+                let node = row.block_id;
+                match self.release_node(row).await {
+                    Ok(()) => released += 1,
+                    // Its children stay until it can be read again: too much, not too little.
+                    Err(error) => tracing::warn!(%node, %error, "a list node cannot be released"),
+                }
+            }
+            if released == 0 {
+                return Ok(());
             }
         }
     }
@@ -208,20 +219,17 @@ impl Collection<'_> {
         let mut emptied: Vec<StoredBlob> = Vec::new();
         for blob in packs {
             let pack: PackId = blob.id.name().parse()?;
-            let blocks = self.store.look(move |tx| Ok(tx.pack_blocks(pack)?)).await?;
-            for row in blocks {
-                let start = row.start as u64;
-                let sealed = lane
-                    .array
-                    .read(&blob, start..start + row.sealed_len as u64)
-                    .await?;
-                let block = SealedBlock {
-                    id: row.id,
-                    codec: Codec::try_from(row.codec as u8)?,
-                    len: row.len as u32,
-                    is_node: row.is_node,
-                    bytes: sealed.to_vec(),
-                };
+            if lane.packer.in_use(&pack) {
+                continue;
+            }
+            let blocks = match self.living(lane, &blob, pack).await {
+                Ok(blocks) => blocks,
+                Err(error) => {
+                    tracing::warn!(%pack, %error, "a pack cannot be compacted now");
+                    continue;
+                }
+            };
+            for (row, block) in blocks {
                 let entry = builder.push(block);
                 moving.push((
                     BlockRow {
@@ -251,6 +259,30 @@ impl Collection<'_> {
             self.drop_pack(lane, &blob).await?;
         }
         Ok(())
+    }
+
+    /// The blocks of a pack that the catalog knows, with their bytes.
+    async fn living(
+        &self,
+        lane: &Lane,
+        blob: &StoredBlob,
+        pack: PackId,
+    ) -> Result<Vec<(BlockRow, SealedBlock)>> {
+        let rows = self.store.look(move |tx| Ok(tx.pack_blocks(pack)?)).await?;
+        let mut living = Vec::with_capacity(rows.len());
+        for row in rows {
+            let start = row.start as u64;
+            let range = start..start + row.sealed_len as u64;
+            let block = SealedBlock {
+                id: row.id,
+                codec: Codec::try_from(row.codec as u8)?,
+                len: row.len as u32,
+                is_node: row.is_node,
+                bytes: lane.array.read(blob, range).await?.to_vec(),
+            };
+            living.push((row, block));
+        }
+        Ok(living)
     }
 
     async fn move_blocks(
@@ -289,6 +321,10 @@ impl Collection<'_> {
     async fn drop_pack(&mut self, lane: &Lane, blob: &StoredBlob) -> Result<()> {
         let (array, name) = (lane.array.name().to_owned(), blob.id.name().to_owned());
         let pack: PackId = name.parse()?;
+        // Asked before the catalog is: a write that ended before has committed what it needs.
+        if lane.packer.in_use(&pack) {
+            return Ok(());
+        }
         let marked = self.store.inner.catalog.write({
             let (array, name) = (array.clone(), name.clone());
             move |tx| {
@@ -329,8 +365,13 @@ impl Collection<'_> {
                 .found(BlobKind::Pack, after.as_deref(), PAGE as usize)
                 .await?;
             let array = lane.array.name().to_owned();
-            let names: Vec<String> = page
-                .blobs
+            // Asked before the catalog is: a write that ended before has committed what it needs.
+            let in_use = |found: &FoundBlob| {
+                let pack = found.id.name().parse::<PackId>();
+                pack.is_ok_and(|pack| lane.packer.in_use(&pack))
+            };
+            let idle: Vec<&FoundBlob> = page.blobs.iter().filter(|found| !in_use(found)).collect();
+            let names: Vec<String> = idle
                 .iter()
                 .map(|found| found.id.name().to_owned())
                 .collect();
@@ -344,15 +385,18 @@ impl Collection<'_> {
                 Ok(known)
             });
             let known = known.await?;
-            for found in page
-                .blobs
-                .iter()
+            for found in idle
+                .into_iter()
                 .filter(|found| !known.contains(found.id.name()))
             {
                 if self.is_old(youngest(found)) {
                     let blob = seen_blob(found, lane.array.layout());
-                    lane.array.delete(&blob).await?;
-                    self.done.orphans_removed += 1;
+                    match lane.array.delete(&blob).await {
+                        Ok(()) => self.done.orphans_removed += 1,
+                        Err(error) => {
+                            tracing::warn!(pack = %found.id, %error, "an orphan could not be removed");
+                        }
+                    }
                 }
             }
             match (page.more && self.report(), page.blobs.last()) {

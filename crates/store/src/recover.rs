@@ -4,10 +4,15 @@
 //! name their own blocks; references and counters are computed again from what was found.
 //!
 //! Promises: what was acknowledged under durability `array` is back; a gap in the journal is an error,
-//! never a silent loss. Reads only; the providers are not changed.
+//! never a silent loss; a catalog whose recovery was cut short is never served. Reads only; the
+//! providers are not changed.
 //! Does not: overwrite a catalog that holds anything.
+//!
+//! A journal batch of which fewer than `k` shards can exist anywhere was never acknowledged: the end of
+//! the server cut its write short. Providers that do not answer or that hold nothing at all might have
+//! had the rest: then recovery asks for them instead of guessing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use dolium_array::{Array, BlobKind, FoundBlob};
@@ -21,8 +26,8 @@ use crate::journal::{Base, Batch, Chain, FOUND_PAGE, SnapshotPart, parse_batch_n
 use crate::settings::{Keys, StoreParts};
 use crate::{Error, ErrorKind, Result, relink};
 
-/// The catalog's key for a recovery that is under way: `[1]`, and `[0]` once it is done.
-const UNFINISHED_META: &str = "recovery_unfinished";
+/// The key of `meta` that says that a recovery has begun and not ended.
+const UNFINISHED: &str = "recovery_unfinished";
 
 /// What a recovery found, step by step and at its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -31,6 +36,8 @@ pub struct Recovered {
     pub snapshot_parts: u64,
     /// Journal entries replayed.
     pub journal_entries: u64,
+    /// Journal batches whose writing was cut short, so that nothing in them was acknowledged.
+    pub journal_torn: u64,
     /// Packs indexed.
     pub packs: u64,
     /// Packs of which no usable index was left.
@@ -52,20 +59,16 @@ pub async fn recover(parts: &StoreParts, progress: RecoverProgress<'_>) -> Resul
         .arrays
         .first()
         .ok_or_else(|| Error::new(ErrorKind::Invalid, "recovery needs at least one array"))?;
-    let started = parts
-        .catalog
-        .read(|tx| tx.meta(UNFINISHED_META))
-        .await
-        .map_err(Error::from)?;
     let empty = parts
         .catalog
-        .read(|tx| Ok::<_, Error>(tx.next_seq()? == 1))
+        .read(|tx| Ok::<_, Error>(tx.next_seq()? == 1 && tx.meta(UNFINISHED)?.is_none()))
         .await?;
-    if !empty || started.is_some() {
+    if !empty {
         let context = "the catalog is not empty; recovery needs a new data directory";
         return Err(Error::new(ErrorKind::Conflict, context));
     }
-    mark(&parts.catalog, true).await?;
+    let marked = parts.catalog.write(|tx| tx.set_meta(UNFINISHED, b"1"));
+    marked.await.map_err(Error::from)?;
     let mut recovery = Recovery {
         catalog: &parts.catalog,
         keys: Keys::new(&parts.master_key),
@@ -78,29 +81,25 @@ pub async fn recover(parts: &StoreParts, progress: RecoverProgress<'_>) -> Resul
         recovery.packs(array).await?;
     }
     recovery.references(&parts.arrays).await?;
-    let derived = parts.catalog.write(|tx| tx.rebuild_derived());
+    let derived = parts.catalog.write(|tx| {
+        tx.rebuild_derived()?;
+        tx.set_meta(UNFINISHED, b"")
+    });
     derived.await.map_err(Error::from)?;
-    mark(&parts.catalog, false).await?;
     Ok(recovery.done)
 }
 
-/// Marks the catalog as half rebuilt, or as whole.
-async fn mark(catalog: &Catalog, unfinished: bool) -> Result<()> {
-    let marked = catalog.write(move |tx| tx.set_meta(UNFINISHED_META, &[unfinished.into()]));
-    marked.await.map(drop).map_err(Error::from)
-}
-
-/// Refuses a catalog that a recovery left half rebuilt: without all references, collection would free
-/// what is needed.
-pub(crate) async fn require_finished(catalog: &Catalog) -> Result<()> {
-    let mark = catalog
-        .read(|tx| tx.meta(UNFINISHED_META))
-        .await
-        .map_err(Error::from)?;
-    if mark.is_none_or(|mark| mark == [0]) {
+/// Refuses a catalog whose recovery was cut short: it counts too few references, and collection would
+/// take what it does not know for garbage.
+pub(crate) async fn refuse_unfinished(catalog: &Catalog) -> Result<()> {
+    let mark = catalog.read(|tx| tx.meta(UNFINISHED)).await;
+    if mark
+        .map_err(Error::from)?
+        .is_none_or(|mark| mark.is_empty())
+    {
         return Ok(());
     }
-    let context = "a recovery into this catalog did not finish; recover again into a new one";
+    let context = "the recovery of this catalog was cut short; recover into a new data directory";
     Err(Error::new(ErrorKind::Conflict, context))
 }
 
@@ -124,6 +123,17 @@ async fn found_all(array: &Array, kind: BlobKind) -> Result<Vec<FoundBlob>> {
             _ => return Ok(all),
         }
     }
+}
+
+/// How many members say nothing about what was ever written: they do not answer, or hold nothing.
+async fn silent_members(array: &Array) -> Result<usize> {
+    let mut speaking = HashSet::new();
+    for kind in [BlobKind::Journal, BlobKind::Snapshot, BlobKind::Pack] {
+        let page = array.found(kind, None, FOUND_PAGE).await?;
+        let shards = page.blobs.iter().flat_map(|found| &found.shards);
+        speaking.extend(shards.map(|shard| shard.member));
+    }
+    Ok(array.members().count() - speaking.len())
 }
 
 impl Recovery<'_> {
@@ -207,32 +217,37 @@ impl Recovery<'_> {
 
     /// Replays every entry after the snapshot, in order and without a gap.
     async fn journal(&mut self, array: &Arc<Array>, base: Base) -> Result<()> {
-        let mut found: Vec<(i64, i64, FoundBlob)> = Vec::new();
+        let mut found = Vec::new();
         for blob in found_all(array, BlobKind::Journal).await? {
             if let Some((first, last)) = parse_batch_name(blob.id.name()) {
                 found.push((first, last, blob));
             }
         }
+        let silent = silent_members(array).await?;
         // Of batches that begin at one entry the longest comes first.
         found.sort_by_key(|(first, last, _)| (*first, std::cmp::Reverse(*last)));
         let mut at = base;
+        let mut lost = base.seq;
         for (first, last, blob) in &found {
             if *last <= at.seq {
                 continue;
             }
-            if *first > at.seq + 1 {
-                return Err(gap(at.seq + 1, *first));
-            }
             match self.open_batch(array, blob).await {
+                Ok(_) if *first > at.seq + 1 => return Err(gap(at.seq + 1, *first)),
                 Ok(batch) => at = self.replay(at, batch).await?,
-                // A batch that was cut short by a crash was written again under another name; if it
-                // was not, the next one shows the gap.
                 Err(error) => {
                     tracing::warn!(blob = %blob.id, %error, "a journal batch is unreadable");
+                    if may_be_whole(array, blob, silent) {
+                        // It may have been written again under another name; the end tells.
+                        lost = lost.max(*last);
+                    } else if *first <= at.seq + 1 {
+                        self.done.journal_torn += 1;
+                    } else if array.inspect(blob).await.is_ok() {
+                        return Err(gap(at.seq + 1, *first));
+                    }
                 }
             }
         }
-        let lost = found.iter().map(|(_, last, _)| *last).max().unwrap_or(0);
         if lost > at.seq {
             return Err(gap(at.seq + 1, lost + 1));
         }
@@ -280,32 +295,46 @@ impl Recovery<'_> {
         Ok(after)
     }
 
-    /// Notes every pack and the blocks it says it holds.
+    /// Notes every pack and the blocks it says it holds. Packs that lack too many shards to be
+    /// read whole come last: what a deletion left must not hide the whole copy of a block in another pack.
     async fn packs(&mut self, array: &Arc<Array>) -> Result<()> {
+        let mut partial = Vec::new();
         let mut after: Option<String> = None;
         loop {
             let page = array
                 .found(BlobKind::Pack, after.as_deref(), FOUND_PAGE)
                 .await?;
             for found in &page.blobs {
-                match self.pack(array, found).await {
-                    Ok(blocks) => {
-                        self.done.packs += 1;
-                        self.done.blocks += blocks;
-                    }
-                    // A pack whose write was cut short holds nothing that was acknowledged.
-                    Err(error) => {
-                        tracing::warn!(pack = %found.id, %error, "a pack is unreadable");
-                        self.done.packs_unreadable += 1;
-                    }
+                if shard_count(found) < usize::from(array.layout().data()) {
+                    partial.push(found.clone());
+                } else {
+                    self.note_pack(array, found).await;
                 }
-                (self.progress)(&self.done);
             }
             match (page.more, page.blobs.last()) {
                 (true, Some(last)) => after = Some(last.id.name().to_owned()),
-                _ => return Ok(()),
+                _ => break,
             }
         }
+        for found in partial {
+            self.note_pack(array, &found).await;
+        }
+        Ok(())
+    }
+
+    async fn note_pack(&mut self, array: &Arc<Array>, found: &FoundBlob) {
+        match self.pack(array, found).await {
+            Ok(blocks) => {
+                self.done.packs += 1;
+                self.done.blocks += blocks;
+            }
+            // A pack whose write or removal was cut short holds nothing that is needed.
+            Err(error) => {
+                tracing::warn!(pack = %found.id, %error, "a pack is unreadable");
+                self.done.packs_unreadable += 1;
+            }
+        }
+        (self.progress)(&self.done);
     }
 
     async fn pack(&self, array: &Arc<Array>, found: &FoundBlob) -> Result<u64> {
@@ -349,6 +378,19 @@ impl Recovery<'_> {
             })
             .await
     }
+}
+
+/// How many different shards of a blob were seen.
+fn shard_count(found: &FoundBlob) -> usize {
+    let mut seen: Vec<u8> = found.shards.iter().map(|shard| shard.index).collect();
+    seen.sort_unstable();
+    seen.dedup();
+    seen.len()
+}
+
+/// True unless too few shards of a blob can exist for it ever to have been acknowledged.
+pub(crate) fn may_be_whole(array: &Array, found: &FoundBlob, silent: usize) -> bool {
+    shard_count(found) + silent >= usize::from(array.layout().data())
 }
 
 /// Reads the index at the end of a pack.

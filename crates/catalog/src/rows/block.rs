@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use dolium_block::{BlockId, PackId};
 
-use crate::rows::BlobRow;
 use crate::rows::id_list::{exact_chunks, placeholders, with_ids};
+use crate::rows::{BlobRow, BlobState};
 use crate::table::{Record, record};
 use crate::value::{Fields, params};
 use crate::{Error, ReadTx, Result, WriteTx};
@@ -106,15 +106,17 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Notes a pack, unless it is noted already, and its blocks. A block that is already known keeps
-    /// its place; returns how many were. New blocks should carry `unref_at`, so that they are
+    /// Notes a pack, unless it is noted already, and its blocks; refused when its bytes are being
+    /// removed. A block that is already known keeps its place; returns how many were. New blocks should carry `unref_at`, so that they are
     /// collected if nothing refers to them after all.
     pub fn insert_pack_blocks(&mut self, pack: &BlobRow, blocks: &[BlockRow]) -> Result<usize> {
-        if self
-            .blob(&pack.array_name, pack.kind, &pack.name)?
-            .is_none()
-        {
-            self.insert_blob(pack)?;
+        match self.blob(&pack.array_name, pack.kind, &pack.name)? {
+            None => self.insert_blob(pack)?,
+            Some(known) if known.state == BlobState::Dying => {
+                let context = format!("pack {} is being removed; send the data again", pack.name);
+                return Err(Error::unavailable("insert_pack_blocks", context));
+            }
+            Some(_) => {}
         }
         let table = BlockRow::table();
         let width = table.columns.len();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use dolium_identity::{NewUser, Secret};
+use dolium_identity::{AccessKeyId, NewUser, Secret};
 
 use super::target::load_config;
 use super::{Outcome, default_data_dir, output};
@@ -92,28 +92,29 @@ async fn make_root(components: &Components) -> Result<Option<Root>> {
         variable("DOLIUM_ROOT_USER"),
         variable("DOLIUM_ROOT_PASSWORD"),
     );
+    let generated = given == (None, None);
     let (access_key, secret) = match given {
-        (Some(user), Some(password)) => (Some(user), Some(Secret::try_from(password)?)),
-        (None, None) => (None, None),
+        (Some(user), Some(password)) => (user, Secret::try_from(password)?),
+        (None, None) => (AccessKeyId::random().as_str().to_owned(), Secret::random()),
         _ => bail!("DOLIUM_ROOT_USER and DOLIUM_ROOT_PASSWORD are set together or not at all"),
     };
-    let generated = secret.is_none();
+    if generated {
+        // Kept before the user is made: a crash in between must not leave a user whom nobody knows.
+        let text = format!(
+            "AWS_ACCESS_KEY_ID={access_key}\nAWS_SECRET_ACCESS_KEY={}\n",
+            secret.expose()
+        );
+        write_secret(&components.data_dir.credentials_file(), &text)?;
+    }
     let user = NewUser {
         name: ROOT.to_owned(),
         admin: true,
-        access_key,
-        secret,
+        access_key: Some(access_key),
+        secret: Some(secret),
         ..NewUser::default()
     };
     let made = components.identity.create_user(user).await?;
     let access_key = made.access_key.as_str().to_owned();
-    if generated {
-        let text = format!(
-            "AWS_ACCESS_KEY_ID={access_key}\nAWS_SECRET_ACCESS_KEY={}\n",
-            made.secret.expose()
-        );
-        write_secret(&components.data_dir.credentials_file(), &text)?;
-    }
     components.store.flush().await?;
     Ok(Some(Root {
         access_key,

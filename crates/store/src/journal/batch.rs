@@ -46,13 +46,19 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    pub(crate) fn new(before: Chain, entries: Vec<OutboxEntry>) -> Self {
-        let first = entries.first().map_or(0, |entry| entry.seq);
-        Self {
-            first,
+    /// The batch of the entries that follow entry `after`. Entries that leave one out are refused: a
+    /// chain over a gap could never be replayed.
+    pub(crate) fn new(after: i64, before: Chain, entries: Vec<OutboxEntry>) -> Result<Self> {
+        let numbered = entries.iter().zip(after + 1..);
+        if let Some((entry, expected)) = numbered.into_iter().find(|(e, seq)| e.seq != *seq) {
+            let context = format!("the outbox has entry {} in place of {expected}", entry.seq);
+            return Err(Error::new(ErrorKind::Corrupt, context));
+        }
+        Ok(Self {
+            first: after + 1,
             before,
             entries: entries.into_iter().map(|entry| entry.entry).collect(),
-        }
+        })
     }
 
     /// Number of the last entry.

@@ -29,7 +29,7 @@ impl Shipper {
             if entries.is_empty() {
                 break;
             }
-            self.write_segment(Batch::new(self.base.chain, entries))
+            self.write_segment(Batch::new(from, self.base.chain, entries)?)
                 .await?;
         }
         self.remove_merged().await;

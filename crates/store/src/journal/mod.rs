@@ -17,7 +17,7 @@ mod snapshot;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dolium_array::{Array, BlobKind, StoredBlob};
+use dolium_array::{Array, BlobKind, FoundBlob, StoredBlob};
 use dolium_block::Subkey;
 use dolium_catalog::Catalog;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -27,6 +27,7 @@ use tokio_util::task::TaskTracker;
 pub(crate) use batch::{Batch, Chain, SnapshotPart, parse_batch_name, parse_snapshot_name};
 
 use crate::blobs::seen_blob;
+use crate::recover::may_be_whole;
 use crate::{Error, ErrorKind, Result};
 
 /// How long an answer waits for the journal before it becomes "try again": the change is committed,
@@ -114,7 +115,7 @@ impl Journal {
             .await
             .map_err(Error::from)?
             - 1;
-        let unmerged = unknown_batches(&catalog, &array, newest).await?;
+        let unmerged = unknown_batches(&catalog, &array, &key, newest).await?;
         let (shipped, shipped_seen) = watch::channel(base.seq);
         let (merges, requests) = mpsc::channel(8);
         let shipper = Shipper {
@@ -175,7 +176,12 @@ impl Journal {
 
 /// Journal blobs that the catalog has no record of: batches not yet merged. One that is newer than
 /// the catalog means that the catalog is an old copy; going on would fork history.
-async fn unknown_batches(catalog: &Catalog, array: &Array, newest: i64) -> Result<Vec<StoredBlob>> {
+async fn unknown_batches(
+    catalog: &Catalog,
+    array: &Array,
+    key: &Subkey,
+    newest: i64,
+) -> Result<Vec<StoredBlob>> {
     let mut unknown = Vec::new();
     let mut after: Option<String> = None;
     loop {
@@ -185,11 +191,8 @@ async fn unknown_batches(catalog: &Catalog, array: &Array, newest: i64) -> Resul
         for found in &page.blobs {
             let name = found.id.name().to_owned();
             if parse_batch_name(&name).is_some_and(|(_, last)| last > newest) {
-                return Err(Error::new(
-                    ErrorKind::Conflict,
-                    "the array holds newer changes than this catalog: the catalog is an old copy; \
-                     rebuild it with `dolium recover`",
-                ));
+                refuse_newer(array, key, found, page.unreachable.len()).await?;
+                continue;
             }
             let row_name = (array.name().to_owned(), name);
             let known = catalog
@@ -206,5 +209,25 @@ async fn unknown_batches(catalog: &Catalog, array: &Array, newest: i64) -> Resul
             (true, Some(last)) => after = Some(last.id.name().to_owned()),
             _ => return Ok(unknown),
         }
+    }
+}
+
+/// Refuses to go on when a batch beyond the catalog is real. Any provider can list such a name; only
+/// who has the key can write what it names.
+async fn refuse_newer(array: &Array, key: &Subkey, found: &FoundBlob, silent: usize) -> Result<()> {
+    let read = async {
+        let blob = array.inspect(found).await?;
+        Batch::open(key, &array.read(&blob, 0..blob.len).await?)
+    };
+    match read.await {
+        Err(error) if !may_be_whole(array, found, silent) => {
+            tracing::warn!(blob = %found.id, %error, "a journal batch that was never whole, or forged");
+            Ok(())
+        }
+        _ => Err(Error::new(
+            ErrorKind::Conflict,
+            "the array holds newer changes than this catalog: the catalog is an old copy; \
+             rebuild it with `dolium recover`",
+        )),
     }
 }

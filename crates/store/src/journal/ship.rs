@@ -83,7 +83,7 @@ impl Shipper {
             if entries.is_empty() {
                 return Ok(());
             }
-            let batch = Batch::new(self.chain, entries);
+            let batch = Batch::new(from, self.chain, entries)?;
             let id = BlobId::new(BlobKind::Journal, batch.name())?;
             let blob = self
                 .array

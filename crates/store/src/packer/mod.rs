@@ -7,8 +7,11 @@
 //!
 //! Promises: a ticket is answered once its pack is durable in the array, or with the array's error;
 //! bytes held are bounded by permits, and a block that waits for permits makes the packs that hold them
-//! go out, so nobody waits for ever.
+//! go out, so nobody waits for ever; a pack is known to be in use from its first block until the last
+//! write that names it has committed or given up.
 //! Does not: record packs in the catalog; the committing transaction does.
+
+mod holds;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -21,6 +24,7 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SetOnce};
 
 use crate::{Error, ErrorKind, Result};
+use holds::{Hold, Holds};
 
 /// Packs being written at the same time: one to keep providers busy while the next fills.
 const LANES: usize = 2;
@@ -30,6 +34,8 @@ const LANES: usize = 2;
 pub(crate) struct StoredPack {
     pub(crate) id: PackId,
     pub(crate) blob: StoredBlob,
+    /// Keeps collection away until the commit that names this pack is over.
+    _hold: Arc<Hold>,
 }
 
 type Outcome = std::result::Result<Arc<StoredPack>, Arc<dolium_array::Error>>;
@@ -39,6 +45,7 @@ type Outcome = std::result::Result<Arc<StoredPack>, Arc<dolium_array::Error>>;
 struct Slot {
     id: PackId,
     outcome: SetOnce<Outcome>,
+    hold: Arc<Hold>,
 }
 
 /// A block on its way into a pack.
@@ -93,6 +100,7 @@ struct Shared {
     index_key: Subkey,
     pack_len: usize,
     state: Mutex<State>,
+    holds: Holds,
 }
 
 impl Packer {
@@ -113,6 +121,7 @@ impl Packer {
                 index_key,
                 pack_len,
                 state,
+                holds: Holds::default(),
             }),
         }
     }
@@ -146,6 +155,12 @@ impl Packer {
         }
     }
 
+    /// True while a write may still commit blocks that lie in this pack. Once false it stays false: no
+    /// write begins to use a pack that was written before.
+    pub(crate) fn in_use(&self, id: &PackId) -> bool {
+        self.shared.holds.contains(id)
+    }
+
     /// Hands in a block. `permit` is held until its pack is written; what sealing saved is given back
     /// at once.
     pub(crate) fn submit(&self, block: SealedBlock, mut permit: OwnedSemaphorePermit) -> Ticket {
@@ -156,7 +171,10 @@ impl Packer {
             return ticket.clone();
         }
         let id = block.id;
-        let filling = state.filling.get_or_insert_with(Filling::new);
+        let spare = permit.num_permits().saturating_sub(block.bytes.len());
+        drop(permit.split(spare));
+        let holds = &self.shared.holds;
+        let filling = state.filling.get_or_insert_with(|| Filling::new(holds));
         let entry = filling.builder.push(block);
         filling.permits.push(permit);
         let ticket = Ticket {
@@ -210,9 +228,9 @@ impl Packer {
             ..
         } = filling;
         let blocks = builder.ids();
-        let shared = self.shared.clone();
+        let (shared, hold) = (self.shared.clone(), slot.hold.clone());
         // On a task of its own, so that not even a panic leaves tickets without an answer.
-        let written = tokio::spawn(async move { shared.write(builder).await }).await;
+        let written = tokio::spawn(async move { shared.write(builder, &hold).await }).await;
         let outcome = written.unwrap_or_else(|died| Err(Arc::new(unexpected("write", died))));
         if let Err(error) = &outcome {
             tracing::warn!(pack = %slot.id, %error, "a pack could not be written");
@@ -238,11 +256,12 @@ impl Packer {
 }
 
 impl Filling {
-    fn new() -> Self {
+    fn new(holds: &Holds) -> Self {
         let id = PackId::random();
         let slot = Arc::new(Slot {
             id,
             outcome: SetOnce::new(),
+            hold: Arc::new(holds.hold(id)),
         });
         Self {
             builder: PackBuilder::new(id),
@@ -254,7 +273,7 @@ impl Filling {
 }
 
 impl Shared {
-    async fn write(&self, builder: PackBuilder) -> Outcome {
+    async fn write(&self, builder: PackBuilder, hold: &Arc<Hold>) -> Outcome {
         let written = async {
             let pack = builder
                 .finish(&self.index_key)
@@ -263,7 +282,11 @@ impl Shared {
                 .array
                 .put(&pack_blob(&pack.id)?, Payload::from(pack.segments))
                 .await?;
-            Ok(Arc::new(StoredPack { id: pack.id, blob }))
+            Ok(Arc::new(StoredPack {
+                id: pack.id,
+                blob,
+                _hold: hold.clone(),
+            }))
         };
         written.await.map_err(Arc::new)
     }

@@ -1,7 +1,9 @@
 //! One binary for all tests of the store's verbs.
 
 mod collection;
+mod crash;
 mod dedup;
+mod hazards;
 mod model;
 mod objects;
 mod recovery;
