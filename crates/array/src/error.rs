@@ -17,6 +17,8 @@ pub struct Error {
     context: String,
     #[source]
     source: Option<Source>,
+    /// The member was not asked, because it is being left alone.
+    left_alone: bool,
 }
 
 impl Error {
@@ -33,7 +35,22 @@ impl Error {
             operation,
             context: context.into(),
             source: None,
+            left_alone: false,
         }
+    }
+
+    /// A member that is being left alone was not asked.
+    pub(crate) fn left_alone(member: &str, operation: &'static str) -> Self {
+        let why = format!("{member}: left alone after repeated failures");
+        Self {
+            left_alone: true,
+            ..Self::new(ErrorKind::Unavailable, operation, why)
+        }
+    }
+
+    /// True when the member was not asked at all: it may have what is wanted.
+    pub(crate) fn is_left_alone(&self) -> bool {
+        self.left_alone
     }
 
     /// The same failure with its cause.
@@ -50,6 +67,7 @@ impl Error {
             operation: source.operation(),
             context: format!("{member}: {}", source.context()),
             source: Some(source.into()),
+            left_alone: false,
         }
     }
 

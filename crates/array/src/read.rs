@@ -2,7 +2,8 @@
 //!
 //! Promises: each touched shard is asked once, for the chunks that hold the range; every byte is
 //! verified before it is returned; a shard that fails, is damaged, or is slower than usual is
-//! rebuilt from the same chunks of `k` others, and the first good answer wins.
+//! rebuilt from the same chunks of `k` others, and the first good answer wins. Members that are being
+//! left alone are asked all the same before a read fails for want of them.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -14,7 +15,7 @@ use futures::future::{BoxFuture, FutureExt, Shared, try_join_all};
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::array::Inner;
-use crate::member::{Peer, Traffic};
+use crate::member::{Peer, Traffic, Urgency};
 use crate::shard::{BlobTag, CHUNK_LEN, Column, Geometry, Part};
 use crate::{Array, BlobId, Error, ErrorKind, Result, StoredBlob};
 
@@ -94,9 +95,25 @@ impl Reading {
         Ok(column)
     }
 
-    /// The chunks of a data shard, from itself or from others.
+    /// The chunks of a data shard, at the last resort from members that are being left alone.
     async fn column(&self, index: u8, chunks: Range<u64>) -> Result<Column> {
-        let mut direct = self.fetch(index, &chunks);
+        let outcome = self.column_with(Urgency::Normal, index, &chunks).await;
+        match outcome {
+            Err(_) if self.somebody_was_left_alone(&chunks) => {
+                self.column_with(Urgency::LastResort, index, &chunks).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// The chunks of a data shard, from itself or from others.
+    async fn column_with(
+        &self,
+        urgency: Urgency,
+        index: u8,
+        chunks: &Range<u64>,
+    ) -> Result<Column> {
+        let mut direct = self.fetch(urgency, index, chunks);
         let member = self.blob.placement.get(index);
         let peer = member.and_then(|member| self.inner.peer(member));
         let patience = peer.map_or(Duration::ZERO, |peer| {
@@ -107,10 +124,10 @@ impl Reading {
         }
         match tokio::time::timeout(patience, direct.clone()).await {
             Ok(Ok(column)) => return Ok(column),
-            Ok(Err(fault)) => return self.rebuild(index, &chunks, vec![fault]).await,
+            Ok(Err(fault)) => return self.rebuild(urgency, index, chunks, vec![fault]).await,
             Err(_) => {}
         }
-        let rebuilt = self.rebuild(index, &chunks, Vec::new());
+        let rebuilt = self.rebuild(urgency, index, chunks, Vec::new());
         tokio::pin!(rebuilt);
         tokio::select! {
             column = &mut direct => match column {
@@ -132,6 +149,7 @@ impl Reading {
     /// Rebuilds chunks of a shard from the first `k` others that give theirs.
     async fn rebuild(
         &self,
+        urgency: Urgency,
         index: u8,
         chunks: &Range<u64>,
         mut faults: Vec<Fault>,
@@ -140,7 +158,7 @@ impl Reading {
         let mut candidates = self.candidates(index, chunks).into_iter();
         let mut running = FuturesUnordered::new();
         let fetch = |other: u8| {
-            let fetch = self.fetch(other, chunks);
+            let fetch = self.fetch(urgency, other, chunks);
             async move { (other, fetch.await) }
         };
         running.extend(candidates.by_ref().take(enough).map(fetch));
@@ -211,10 +229,23 @@ impl Reading {
             })
     }
 
-    /// The request for chunks of a shard: the one under way, or a new one.
-    fn fetch(&self, index: u8, chunks: &Range<u64>) -> Fetch {
+    /// True when a member was not asked for its chunks because it is being left alone.
+    fn somebody_was_left_alone(&self, chunks: &Range<u64>) -> bool {
+        let fetches = self.fetches.lock().unwrap_or_else(PoisonError::into_inner);
+        (0..self.geometry.layout.shards())
+            .filter_map(|index| fetches.get(&(index, chunks.clone())))
+            .any(was_left_alone)
+    }
+
+    /// The request for chunks of a shard: the one under way, or a new one. At the last resort a
+    /// request that was not made is made.
+    fn fetch(&self, urgency: Urgency, index: u8, chunks: &Range<u64>) -> Fetch {
         let mut fetches = self.fetches.lock().unwrap_or_else(PoisonError::into_inner);
-        let fetch = fetches.entry((index, chunks.clone())).or_insert_with(|| {
+        let key = (index, chunks.clone());
+        if urgency == Urgency::LastResort && fetches.get(&key).is_some_and(was_left_alone) {
+            fetches.remove(&key);
+        }
+        let fetch = fetches.entry(key).or_insert_with(|| {
             let inner = Arc::clone(&self.inner);
             let shard = Shard {
                 id: self.blob.id.clone(),
@@ -232,7 +263,7 @@ impl Reading {
                         Arc::new(Error::new(ErrorKind::NotFound, "read", why))
                     })?;
                 inner
-                    .get_chunks(peer, &shard, &chunks)
+                    .get_chunks(urgency, peer, &shard, &chunks)
                     .await
                     .map_err(Arc::new)
             };
@@ -260,6 +291,10 @@ impl Reading {
     }
 }
 
+fn was_left_alone(fetch: &Fetch) -> bool {
+    matches!(fetch.peek(), Some(Err(fault)) if fault.is_left_alone())
+}
+
 /// One shard of one blob, for requests.
 pub(crate) struct Shard {
     pub(crate) id: BlobId,
@@ -272,6 +307,7 @@ impl Inner {
     /// Reads and verifies chunks of a shard with one request.
     pub(crate) async fn get_chunks(
         &self,
+        urgency: Urgency,
         peer: &Peer,
         shard: &Shard,
         chunks: &Range<u64>,
@@ -280,7 +316,8 @@ impl Inner {
         let range = shard.geometry.stored_range(chunks);
         let traffic = Traffic::Read(range.end - range.start);
         let get = peer.member.provider.get(&name, range);
-        let stored = match peer.call("get", self.timeouts.read, traffic, get).await {
+        let limit = self.timeouts.read;
+        let stored = match peer.call_with(urgency, "get", limit, traffic, get).await {
             Ok(stored) => stored,
             Err(error) => {
                 match error.kind() {

@@ -2,6 +2,7 @@
 //!
 //! Promises: `put` returns when every shard is durable, or when enough are and the rest had their
 //! time; below that it removes what it wrote and names who failed. It never overwrites a shard.
+//! Members that are being left alone are tried all the same before a put fails for want of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
 use crate::array::Inner;
-use crate::member::{Peer, Traffic};
+use crate::member::{Peer, Traffic, Urgency};
 use crate::placement::ranked;
 use crate::shard::cut;
 use crate::{Array, BlobId, Error, ErrorKind, Placement, Result, StoredBlob};
@@ -27,6 +28,8 @@ struct Outcomes {
     written: Vec<bool>,
     /// Shards that were there already, whole: not ours to remove.
     present: Vec<bool>,
+    /// Shards that were not tried, because their member is being left alone.
+    left_alone: Vec<bool>,
     errors: Vec<Error>,
 }
 
@@ -38,7 +41,15 @@ impl Array {
         let len = body.len();
         let shards = inner.cut(id, body).await?;
         let peers = inner.choose(id);
-        let outcomes = inner.write(id, &peers, shards).await?;
+        let mut outcomes = Outcomes::new(peers.len());
+        inner
+            .write(Urgency::Normal, id, &peers, &shards, &mut outcomes)
+            .await?;
+        if outcomes.durable() < inner.needed() && outcomes.left_alone.contains(&true) {
+            inner
+                .write(Urgency::LastResort, id, &peers, &shards, &mut outcomes)
+                .await?;
+        }
         let needed = inner.needed();
         let durable = outcomes.durable();
         let conflict = outcomes
@@ -116,7 +127,19 @@ impl Outcomes {
         Self {
             written: none(),
             present: none(),
+            left_alone: none(),
             errors: Vec::new(),
+        }
+    }
+
+    fn note(&mut self, index: usize, outcome: Result<Written>) {
+        match outcome {
+            Ok(Written::Now) => self.written[index] = true,
+            Ok(Written::Before) => self.present[index] = true,
+            Err(error) => {
+                self.left_alone[index] = error.is_left_alone();
+                self.errors.push(error);
+            }
         }
     }
 
@@ -177,19 +200,29 @@ impl Inner {
         chosen
     }
 
-    /// Puts all shards at once, and waits for the rest only so long after enough are durable.
+    /// Puts all shards at once, and waits for the rest only so long after enough are durable. At the
+    /// last resort puts those of members that were left alone.
     async fn write(
         &self,
+        urgency: Urgency,
         id: &BlobId,
         peers: &[Arc<Peer>],
-        shards: Vec<Payload>,
-    ) -> Result<Outcomes> {
-        let mut outcomes = Outcomes::new(peers.len());
-        let mut waiting = vec![true; peers.len()];
+        shards: &[Payload],
+        outcomes: &mut Outcomes,
+    ) -> Result<()> {
+        let mut waiting = match urgency {
+            Urgency::Normal => vec![true; peers.len()],
+            Urgency::LastResort => std::mem::take(&mut outcomes.left_alone),
+        };
+        outcomes.left_alone = vec![false; peers.len()];
         let mut puts = FuturesUnordered::new();
         for (index, (peer, shard)) in peers.iter().zip(shards).enumerate() {
-            let name = id.shard_name(index as u8)?;
-            puts.push(async move { (index, self.put_shard(&name, peer, shard).await) });
+            if waiting[index] {
+                let name = id.shard_name(index as u8)?;
+                let shard = shard.clone();
+                let put = async move { self.put_shard(urgency, &name, peer, shard).await };
+                puts.push(async move { (index, put.await) });
+            }
         }
         let grace = tokio::time::sleep(FOREVER);
         tokio::pin!(grace);
@@ -197,14 +230,10 @@ impl Inner {
         loop {
             tokio::select! {
                 next = puts.next() => match next {
-                    None => return Ok(outcomes),
+                    None => return Ok(()),
                     Some((index, outcome)) => {
                         waiting[index] = false;
-                        match outcome {
-                            Ok(Written::Now) => outcomes.written[index] = true,
-                            Ok(Written::Before) => outcomes.present[index] = true,
-                            Err(error) => outcomes.errors.push(error),
-                        }
+                        outcomes.note(index, outcome);
                     }
                 },
                 () = &mut grace => break,
@@ -226,11 +255,12 @@ impl Inner {
                 .errors
                 .push(Error::new(ErrorKind::Unavailable, "put", why));
         }
-        Ok(outcomes)
+        Ok(())
     }
 
     pub(crate) async fn put_shard(
         &self,
+        urgency: Urgency,
         name: &BlobName,
         peer: &Peer,
         shard: Payload,
@@ -239,7 +269,7 @@ impl Inner {
         let limit = self.timeouts.write;
         let put = provider.put(name, shard.clone());
         match peer
-            .call("put", limit, Traffic::Write(shard.len()), put)
+            .call_with(urgency, "put", limit, Traffic::Write(shard.len()), put)
             .await
         {
             Ok(()) => Ok(Written::Now),

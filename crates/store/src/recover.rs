@@ -21,6 +21,9 @@ use crate::journal::{Base, Batch, Chain, FOUND_PAGE, SnapshotPart, parse_batch_n
 use crate::settings::{Keys, StoreParts};
 use crate::{Error, ErrorKind, Result, relink};
 
+/// The catalog's key for a recovery that is under way: `[1]`, and `[0]` once it is done.
+const UNFINISHED_META: &str = "recovery_unfinished";
+
 /// What a recovery found, step by step and at its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Recovered {
@@ -49,14 +52,20 @@ pub async fn recover(parts: &StoreParts, progress: RecoverProgress<'_>) -> Resul
         .arrays
         .first()
         .ok_or_else(|| Error::new(ErrorKind::Invalid, "recovery needs at least one array"))?;
+    let started = parts
+        .catalog
+        .read(|tx| tx.meta(UNFINISHED_META))
+        .await
+        .map_err(Error::from)?;
     let empty = parts
         .catalog
         .read(|tx| Ok::<_, Error>(tx.next_seq()? == 1))
         .await?;
-    if !empty {
+    if !empty || started.is_some() {
         let context = "the catalog is not empty; recovery needs a new data directory";
         return Err(Error::new(ErrorKind::Conflict, context));
     }
+    mark(&parts.catalog, true).await?;
     let mut recovery = Recovery {
         catalog: &parts.catalog,
         keys: Keys::new(&parts.master_key),
@@ -71,7 +80,28 @@ pub async fn recover(parts: &StoreParts, progress: RecoverProgress<'_>) -> Resul
     recovery.references(&parts.arrays).await?;
     let derived = parts.catalog.write(|tx| tx.rebuild_derived());
     derived.await.map_err(Error::from)?;
+    mark(&parts.catalog, false).await?;
     Ok(recovery.done)
+}
+
+/// Marks the catalog as half rebuilt, or as whole.
+async fn mark(catalog: &Catalog, unfinished: bool) -> Result<()> {
+    let marked = catalog.write(move |tx| tx.set_meta(UNFINISHED_META, &[unfinished.into()]));
+    marked.await.map(drop).map_err(Error::from)
+}
+
+/// Refuses a catalog that a recovery left half rebuilt: without all references, collection would free
+/// what is needed.
+pub(crate) async fn require_finished(catalog: &Catalog) -> Result<()> {
+    let mark = catalog
+        .read(|tx| tx.meta(UNFINISHED_META))
+        .await
+        .map_err(Error::from)?;
+    if mark.is_none_or(|mark| mark == [0]) {
+        return Ok(());
+    }
+    let context = "a recovery into this catalog did not finish; recover again into a new one";
+    Err(Error::new(ErrorKind::Conflict, context))
 }
 
 struct Recovery<'a> {
@@ -281,6 +311,12 @@ impl Recovery<'_> {
     async fn pack(&self, array: &Arc<Array>, found: &FoundBlob) -> Result<u64> {
         let id: PackId = found.id.name().parse()?;
         let blob = array.inspect(found).await?;
+        // A pack that was being removed may have left its index and little else. Its blocks live in
+        // another pack, or nothing refers to them.
+        if blob.placement.placed() < usize::from(blob.layout.data()) {
+            let context = format!("pack {id} has too few shards to be read");
+            return Err(Error::new(ErrorKind::Unavailable, context));
+        }
         let index = read_index(array, &blob, &self.keys, &id).await?;
         let unref_at = Some(now().0);
         let block = |entry: &dolium_block::PackEntry| BlockRow {

@@ -14,7 +14,7 @@ use crate::lane::Lane;
 use crate::names::ContainerName;
 use crate::packer::Packer;
 use crate::settings::{Durability, Keys, StoreParts, StoreSettings};
-use crate::{Error, ErrorKind, Reason, Result};
+use crate::{Error, ErrorKind, Reason, Result, recover};
 
 /// Every verb of the product. Clones share everything.
 #[derive(Clone)]
@@ -47,6 +47,7 @@ impl Store {
             .first()
             .ok_or_else(|| Error::new(ErrorKind::Invalid, "a store needs at least one array"))?;
         let default_array = default.name().to_owned();
+        recover::require_finished(&catalog).await?;
         let keys = Arc::new(Keys::new(&master_key));
         let read_ahead_permits = Arc::new(Semaphore::new(settings.read_ahead_blocks_max));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());

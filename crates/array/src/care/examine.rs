@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Finding;
 use super::walk::Entry;
 use crate::array::Inner;
-use crate::member::{Peer, Traffic};
+use crate::member::{Peer, Traffic, Urgency};
 use crate::read::Shard;
 use crate::shard::{Column, Geometry, HEADER_LEN, Header};
 use crate::{Error, ErrorKind, MemberId, Result, StoredBlob};
@@ -121,7 +121,9 @@ impl Inner {
         let mut at = 0;
         while at < geometry.chunks() {
             let end = geometry.chunks().min(at + SLAB_CHUNKS);
-            let slab = self.get_chunks(peer, &shard, &(at..end)).await?;
+            let slab = self
+                .get_chunks(Urgency::Normal, peer, &shard, &(at..end))
+                .await?;
             if keep {
                 column.extend(slab);
             }

@@ -15,7 +15,7 @@ use super::examine::{ShardState, geometry};
 use super::walk::{Entry, Walk};
 use super::{Finding, Inventory, Pass, RepairOptions, Reporter, Summary, kinds_from};
 use crate::array::Inner;
-use crate::member::{Peer, Traffic};
+use crate::member::{Peer, Traffic, Urgency};
 use crate::placement::ranked;
 use crate::shard::{Column, shard_payload};
 use crate::{Array, BlobId, BlobKind, Error, ErrorKind, MemberId, Result, StoredBlob};
@@ -350,10 +350,13 @@ impl Inner {
         payload: Payload,
     ) -> Result<()> {
         let name = id.shard_name(index)?;
-        match self.put_shard(&name, peer, payload.clone()).await {
+        let urgency = Urgency::Normal;
+        match self.put_shard(urgency, &name, peer, payload.clone()).await {
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 self.delete_shard(id, index, peer).await?;
-                self.put_shard(&name, peer, payload).await.map(drop)
+                self.put_shard(urgency, &name, peer, payload)
+                    .await
+                    .map(drop)
             }
             other => other.map(drop),
         }

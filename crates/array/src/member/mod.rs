@@ -87,6 +87,15 @@ pub(crate) enum Traffic {
     None,
 }
 
+/// Whether a call respects that a member is being left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    /// It does: others can do the work.
+    Normal,
+    /// It does not: without this member the operation fails.
+    LastResort,
+}
+
 /// A member with its health.
 #[derive(Debug)]
 pub(crate) struct Peer {
@@ -131,13 +140,28 @@ impl Peer {
     ) -> Result<T> {
         let admission = self.health().admit(Instant::now());
         if admission == Admission::Refused {
-            let why = format!("{}: left alone after repeated failures", self.name());
-            return Err(Error::new(ErrorKind::Unavailable, operation, why));
+            return Err(Error::left_alone(self.name(), operation));
         }
         self.run(operation, limit, traffic, admission, call).await
     }
 
-    /// Calls the member however it is doing: for checks and repairs, which are there to find out.
+    /// Calls the member as urgently as its caller needs it.
+    pub(crate) async fn call_with<T>(
+        &self,
+        urgency: Urgency,
+        operation: &'static str,
+        limit: Duration,
+        traffic: Traffic,
+        call: impl Future<Output = dolium_provider::Result<T>>,
+    ) -> Result<T> {
+        match urgency {
+            Urgency::Normal => self.call(operation, limit, traffic, call).await,
+            Urgency::LastResort => self.probe(operation, limit, traffic, call).await,
+        }
+    }
+
+    /// Calls the member however it is doing: for checks and repairs, which are there to find out, and
+    /// as a last resort. A good answer lets the member back in.
     pub(crate) async fn probe<T>(
         &self,
         operation: &'static str,

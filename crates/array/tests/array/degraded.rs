@@ -72,7 +72,13 @@ const LAYOUTS: [&str; 6] = [
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    // Each case builds an array of up to 1.5 MB: a red run must end in minutes, so it shrinks little.
+    #![proptest_config(ProptestConfig {
+        cases: 96,
+        max_shrink_iters: 200,
+        max_shrink_time: 60_000,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn up_to_m_broken_members_change_no_byte(
@@ -171,6 +177,43 @@ async fn a_hanging_member_does_not_stall_and_is_soon_left_alone() {
         rig.array.status()[usize::from(member.0)].state,
         MemberState::Up
     );
+}
+
+/// A member that came back while it was being left alone has what the next outage takes away.
+#[tokio::test(start_paused = true)]
+async fn a_member_left_alone_is_read_before_a_read_fails() {
+    for layout in ["erasure:3+1", "mirror:2"] {
+        let rig = Rig::new(layout, 6);
+        let (blob, body) = stored(&rig, 300_000).await;
+        let members: Vec<MemberId> = blob.placement.shards().iter().flatten().copied().collect();
+        for (first, second) in [(0, 1), (1, 0)] {
+            rig.break_member(members[first], FaultPlan::failing(Fault::Temporary));
+            leave_alone(&rig, members[first]).await;
+            rig.mend();
+            rig.break_member(members[second], FaultPlan::failing(Fault::Temporary));
+            let got = rig.array.read(&blob, 0..300_000).await.unwrap();
+            assert!(got[..] == body[..], "{layout}");
+            assert_eq!(
+                rig.array.status()[usize::from(members[first].0)].state,
+                MemberState::Up,
+                "an answer lets a member back in at once"
+            );
+            rig.mend();
+            tokio::time::advance(Duration::from_secs(100)).await;
+            rig.array.read(&blob, 0..300_000).await.unwrap();
+        }
+    }
+}
+
+/// Fails a broken member's calls until it is left alone.
+async fn leave_alone(rig: &Rig, member: MemberId) {
+    for n in 100..200 {
+        let _ = rig.array.put(&pack(n), Payload::from(vec![1; 100])).await;
+        if rig.array.status()[usize::from(member.0)].state == MemberState::Down {
+            return;
+        }
+    }
+    panic!("{member} was never left alone");
 }
 
 #[tokio::test]

@@ -114,6 +114,45 @@ async fn a_member_that_is_down_is_replaced_by_a_spare() {
     assert!(!blob.placement.shards().contains(&Some(gone)));
 }
 
+/// Found by the store's model: p3 had been gone and came back, then p2 went, and writes failed.
+#[tokio::test(start_paused = true)]
+async fn a_member_left_alone_is_written_to_before_a_put_fails() {
+    let rig = Rig::new("erasure:3+1", 4);
+    rig.break_member(
+        dolium_array::MemberId(2),
+        FaultPlan::failing(Fault::Temporary),
+    );
+    for n in 0..5 {
+        rig.array.put(&pack(n), body()).await.unwrap();
+    }
+    assert_eq!(rig.array.status()[2].state, MemberState::Down);
+    rig.mend();
+    rig.break_member(
+        dolium_array::MemberId(1),
+        FaultPlan::failing(Fault::Temporary),
+    );
+    let blob = rig.array.put(&pack(100), body()).await.unwrap();
+    assert_eq!(blob.placement.placed(), 3);
+    assert_eq!(rig.array.status()[2].state, MemberState::Up);
+    // With a third gone too the put fails, and names all three.
+    rig.break_member(
+        dolium_array::MemberId(2),
+        FaultPlan::failing(Fault::Temporary),
+    );
+    let error = rig.array.put(&pack(101), body()).await.unwrap_err();
+    assert!(
+        error.to_string().contains("p1") && error.to_string().contains("p2"),
+        "{error}"
+    );
+    for member in [0, 3] {
+        let left = rig.stored(dolium_array::MemberId(member)).await;
+        assert!(
+            left.iter()
+                .all(|(name, _)| !name.as_str().contains(pack(101).name()))
+        );
+    }
+}
+
 #[tokio::test]
 async fn the_same_put_again_succeeds_and_another_conflicts() {
     let rig = Rig::new("erasure:3+1", 4);
