@@ -87,14 +87,15 @@ impl<'a> Intake<'a> {
     /// Takes the next block of the object.
     async fn push(&mut self, block: Bytes) -> Result<()> {
         let len = block.len() as u32;
+        // Entering may itself wait for room, for nodes; so nothing is held meanwhile.
+        while self.jobs.len() >= BLOCKS_IN_FLIGHT {
+            self.enter_next().await?;
+        }
         // Here and not in the job: a stream that waits for room reads no further.
         let permit = self.lane.packer.permit(block.len()).await?;
         if block.len() <= INLINE_LEN_MAX && self.jobs.is_empty() {
             let placed = place(self.lane.clone(), block, permit, false).await?;
             return self.enter(placed, len).await;
-        }
-        while self.jobs.len() >= BLOCKS_IN_FLIGHT {
-            self.enter_next().await?;
         }
         let job = tokio::spawn(place(self.lane.clone(), block, permit, false));
         self.jobs.push_back((len, job));
