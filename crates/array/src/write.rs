@@ -20,6 +20,9 @@ use crate::{Array, BlobId, Error, ErrorKind, Placement, Result, StoredBlob};
 
 /// Blobs above this are cut on a thread for such work: hashing more takes longer than the hop.
 const INLINE_MAX: u64 = 64 << 10;
+/// How long a put waits to hear whether a member that was left alone is back: a round trip, not more,
+/// since every put waits as long while the member is silent.
+const KNOCK_PATIENCE: Duration = Duration::from_millis(100);
 /// A grace that does not end: the requests' own limits do.
 const FOREVER: Duration = Duration::from_secs(24 * 3600);
 
@@ -41,6 +44,7 @@ impl Array {
         let len = body.len();
         let shards = inner.cut(id, body).await?;
         let peers = inner.choose(id);
+        inner.knock(id, &peers).await?;
         let mut outcomes = Outcomes::new(peers.len());
         inner
             .write(Urgency::Normal, id, &peers, &shards, &mut outcomes)
@@ -198,6 +202,27 @@ impl Inner {
         chosen.extend(rest);
         chosen.truncate(self.layout.shards().into());
         chosen
+    }
+
+    /// Asks members that are being left alone, and that no other can stand in for, whether they are
+    /// back: a shard that is not written now is missing until the next repair.
+    async fn knock(&self, id: &BlobId, peers: &[Arc<Peer>]) -> Result<()> {
+        let mut knocks = Vec::new();
+        for (index, peer) in peers.iter().enumerate() {
+            if !peer.is_available() {
+                let name = id.shard_name(index as u8)?;
+                knocks.push(async move {
+                    let head = peer.member.provider.head(&name);
+                    // An answer of any kind lets the member back in; silence changes nothing.
+                    drop(
+                        peer.probe("head", KNOCK_PATIENCE, Traffic::None, head)
+                            .await,
+                    );
+                });
+            }
+        }
+        join_all(knocks).await;
+        Ok(())
     }
 
     /// Puts all shards at once, and waits for the rest only so long after enough are durable. At the

@@ -206,7 +206,25 @@ macro_rules! from_below {
 }
 
 from_below!(dolium_catalog, "catalog");
-from_below!(dolium_array, "array");
+
+/// What the array says is about shards and providers, not about what the caller asked for: a lost
+/// shard must not look like an object that was never there, nor a provider's refusal like our own.
+impl From<dolium_array::Error> for Error {
+    fn from(source: dolium_array::Error) -> Self {
+        use dolium_array::ErrorKind as Below;
+        let kind = match source.kind() {
+            Below::NotFound | Below::Corrupt => ErrorKind::Corrupt,
+            Below::Denied | Below::Unavailable => ErrorKind::Unavailable,
+            Below::RateLimited => ErrorKind::RateLimited,
+            Below::Unsupported => ErrorKind::Unsupported,
+            Below::AlreadyExists | Below::Conflict | Below::Invalid | Below::Unexpected => {
+                ErrorKind::Unexpected
+            }
+        };
+        let context = format!("array: {source}");
+        Self::new(kind, context).with_source(source)
+    }
+}
 
 impl From<dolium_block::Error> for Error {
     fn from(source: dolium_block::Error) -> Self {
@@ -223,5 +241,25 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_with_providers_never_looks_like_the_callers_own() {
+        use dolium_array::ErrorKind as Below;
+        for (below, kind, status) in [
+            (Below::NotFound, ErrorKind::Corrupt, Status::Permanent),
+            (Below::Denied, ErrorKind::Unavailable, Status::Temporary),
+            (Below::Unavailable, ErrorKind::Unavailable, Status::Temporary),
+            (Below::RateLimited, ErrorKind::RateLimited, Status::RateLimited),
+            (Below::Conflict, ErrorKind::Unexpected, Status::Permanent),
+        ] {
+            let error = Error::from(dolium_array::Error::new(below, "read", "p1"));
+            assert_eq!((error.kind(), error.status()), (kind, status));
+        }
     }
 }

@@ -114,6 +114,39 @@ async fn a_member_that_is_down_is_replaced_by_a_spare() {
     assert!(!blob.placement.shards().contains(&Some(gone)));
 }
 
+/// A member that is back is written to at once, not after its cool-down: until then every put would
+/// lack a shard.
+#[tokio::test(start_paused = true)]
+async fn a_member_that_is_back_gets_the_next_shard() {
+    let rig = Rig::new("erasure:3+1", 4);
+    rig.break_member(
+        dolium_array::MemberId(2),
+        FaultPlan::failing(Fault::Temporary),
+    );
+    for n in 0..5 {
+        rig.array.put(&pack(n), body()).await.unwrap();
+    }
+    assert_eq!(rig.array.status()[2].state, MemberState::Down);
+    assert_eq!(
+        rig.array
+            .put(&pack(50), body())
+            .await
+            .unwrap()
+            .placement
+            .placed(),
+        3
+    );
+    rig.mend();
+    assert!(
+        rig.array
+            .put(&pack(51), body())
+            .await
+            .unwrap()
+            .placement
+            .is_complete()
+    );
+}
+
 /// Found by the store's model: p3 had been gone and came back, then p2 went, and writes failed.
 #[tokio::test(start_paused = true)]
 async fn a_member_left_alone_is_written_to_before_a_put_fails() {
