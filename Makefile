@@ -22,7 +22,8 @@ unit: build-tools ## Run the tests of the crates
 	scripts/nextest.sh
 
 conformance: build-tools ## Drive the real binary with real clients, faults and crashes
-	conformance/run.sh
+	cargo build --locked -p dolium
+	conformance/run.sh s3 clients resilience crash recovery memory postgres providers
 
 lint: build-tools ## Formatting, clippy without warnings, licences
 	cargo fmt --all --check

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Runs the tests of all crates, with cargo-nextest where it is there and plain cargo otherwise.
+# Runs tests with cargo-nextest where it is there and with plain cargo otherwise.
+# Usage: scripts/nextest.sh [argument…]   (default: --workspace)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+[ $# -gt 0 ] || set -- --workspace
 if cargo nextest --version >/dev/null 2>&1; then
-  cargo nextest run --workspace --locked "$@"
+  cargo nextest run --locked "$@"
 else
-  cargo test --workspace --locked "$@"
+  cargo test --locked "$@"
 fi

@@ -3,7 +3,7 @@
 #
 # Installs PostgreSQL with apt when it is missing, makes a cluster in a temporary directory as an
 # unprivileged user (initdb refuses root), starts it on a free loopback port, runs the tests, stops it.
-# Usage: conformance/postgres/run.sh [command…]   (default: cargo nextest run -p dolium-catalog)
+# Usage: conformance/postgres/run.sh [command…]   (default: the catalog's tests, then S3 over it)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -46,5 +46,9 @@ for _ in $(seq 100); do
 done
 
 export DOLIUM_TEST_POSTGRES="postgres://dolium@127.0.0.1:$port/postgres"
-if [ $# -eq 0 ]; then set -- cargo nextest run -p dolium-catalog; fi
-"$@"
+if [ $# -gt 0 ]; then
+  "$@"
+else
+  scripts/nextest.sh -p dolium-catalog
+  conformance/postgres/s3.sh
+fi

@@ -3,6 +3,8 @@
 //! Promises: no bytes make a decoder panic or take memory that they do not back; what does decode
 //! encodes again to bytes that mean the same.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use std::sync::Arc;
 
 use dolium_array::{
@@ -81,7 +83,7 @@ async fn array(
     let members = memory.iter().enumerate().map(member).collect();
     let layout = "erasure:2+2".parse().unwrap();
     let array = Array::new(ArraySettings::new("fuzz", layout, members, [7; 32])).unwrap();
-    let body: Vec<u8> = (0..len).map(|n| (n * 31 >> 3) as u8).collect();
+    let body: Vec<u8> = (0..len).map(|n| ((n * 31) >> 3) as u8).collect();
     let id = BlobId::new(BlobKind::Pack, "ab".repeat(16)).unwrap();
     let blob = array.put(&id, Payload::from(body.clone())).await.unwrap();
     (array, memory, blob, body)

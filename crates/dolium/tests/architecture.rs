@@ -6,6 +6,8 @@
 //! Promises: every rule is shown, below, to fail on a tree that breaks it.
 //! Does not: judge code; clippy does that.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use std::path::{Path, PathBuf};
 
 use cargo_metadata::MetadataCommand;

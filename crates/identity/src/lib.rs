@@ -20,3 +20,5 @@ pub use error::{Error, ErrorKind, Result, Status};
 pub use identity::{CreatedUser, Identity, NewUser};
 pub use principal::Principal;
 pub use seal::SealingKey;
+
+pub use dolium_catalog::{AccountId, UserId};

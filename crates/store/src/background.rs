@@ -1,4 +1,4 @@
-//! Background work of one server: collection once in a while.
+//! Background work of one server: rebuilding shards that writes could not store, and collection.
 //!
 //! Promises: stops with the store; a failed round is logged and tried again later.
 
@@ -7,6 +7,9 @@ use std::time::Duration;
 use crate::collect::{CollectReporter, Collected};
 use crate::store::Store;
 
+/// Pause between looks for blobs that lack shards: an outage ends for the data soon after it ends for
+/// the provider.
+const HEAL_EVERY: Duration = Duration::from_secs(60);
 /// Pause between collections. What it frees is at least a day old, so hours do not matter.
 const COLLECT_EVERY: Duration = Duration::from_secs(6 * 3600);
 
@@ -26,18 +29,30 @@ impl Store {
         if !self.inner.settings.background {
             return;
         }
-        let (store, stop) = (self.clone(), self.inner.stop.clone());
+        let store = self.clone();
         self.inner.tasks.spawn(async move {
-            loop {
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = tokio::time::sleep(COLLECT_EVERY) => {}
-                }
+            while store.pause(COLLECT_EVERY).await {
                 match store.collect(&UntilStop(&store)).await {
                     Ok(done) => tracing::info!(?done, "collection"),
                     Err(error) => tracing::warn!(%error, "collection failed; trying again later"),
                 }
             }
         });
+        let store = self.clone();
+        self.inner.tasks.spawn(async move {
+            while store.pause(HEAL_EVERY).await {
+                if let Err(error) = store.heal().await {
+                    tracing::warn!(%error, "missing shards could not be rebuilt; trying again later");
+                }
+            }
+        });
+    }
+
+    /// Waits; false when the store closes meanwhile.
+    async fn pause(&self, pause: Duration) -> bool {
+        tokio::select! {
+            () = self.inner.stop.cancelled() => false,
+            () = tokio::time::sleep(pause) => true,
+        }
     }
 }

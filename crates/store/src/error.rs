@@ -254,8 +254,16 @@ mod tests {
         for (below, kind, status) in [
             (Below::NotFound, ErrorKind::Corrupt, Status::Permanent),
             (Below::Denied, ErrorKind::Unavailable, Status::Temporary),
-            (Below::Unavailable, ErrorKind::Unavailable, Status::Temporary),
-            (Below::RateLimited, ErrorKind::RateLimited, Status::RateLimited),
+            (
+                Below::Unavailable,
+                ErrorKind::Unavailable,
+                Status::Temporary,
+            ),
+            (
+                Below::RateLimited,
+                ErrorKind::RateLimited,
+                Status::RateLimited,
+            ),
             (Below::Conflict, ErrorKind::Unexpected, Status::Permanent),
         ] {
             let error = Error::from(dolium_array::Error::new(below, "read", "p1"));

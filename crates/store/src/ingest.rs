@@ -3,8 +3,9 @@
 //! Bytes are cut into blocks as they arrive; each block is hashed, looked up, and if it is new sealed
 //! and handed to the packer, while digests of the whole body are computed beside it.
 //!
-//! Promises: holds at most one unfinished block and [`BLOCKS_IN_FLIGHT`] finished ones a stream, and
-//! `ingest_bytes_max` over all streams; when it returns, every block is durable in the array.
+//! Promises: holds at most `ingest_bytes_max` of finished blocks over all streams, and a stream no more
+//! than one block besides, unfinished or waiting for room; when it returns, every block is durable in
+//! the array.
 //! Does not: commit anything; blocks of an abandoned ingest are garbage.
 
 use std::collections::HashMap;
@@ -16,7 +17,7 @@ use dolium_block::{
     BlockId, Chunker, Chunking, Extent, MerkleRoot, NewNode, Node, TreeBuilder, seal,
 };
 use futures::StreamExt;
-use tokio::sync::Semaphore;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
 use crate::digest::Digester;
@@ -86,14 +87,17 @@ impl<'a> Intake<'a> {
     /// Takes the next block of the object.
     async fn push(&mut self, block: Bytes) -> Result<()> {
         let len = block.len() as u32;
-        if block.len() <= INLINE_LEN_MAX && self.jobs.is_empty() {
-            let placed = place(self.lane.clone(), block, false).await?;
-            return self.enter(placed, len).await;
-        }
+        // Entering may itself wait for room, for nodes; so nothing is held meanwhile.
         while self.jobs.len() >= BLOCKS_IN_FLIGHT {
             self.enter_next().await?;
         }
-        let job = tokio::spawn(place(self.lane.clone(), block, false));
+        // Here and not in the job: a stream that waits for room reads no further.
+        let permit = self.lane.packer.permit(block.len()).await?;
+        if block.len() <= INLINE_LEN_MAX && self.jobs.is_empty() {
+            let placed = place(self.lane.clone(), block, permit, false).await?;
+            return self.enter(placed, len).await;
+        }
+        let job = tokio::spawn(place(self.lane.clone(), block, permit, false));
         self.jobs.push_back((len, job));
         Ok(())
     }
@@ -129,8 +133,9 @@ impl<'a> Intake<'a> {
         for (id, bytes) in std::mem::take(&mut self.nodes) {
             let references = Node::decode(&bytes)?.references();
             self.node_references.insert(id, references);
-            if let Placed::Coming(id, ticket) = place(self.lane.clone(), bytes.into(), true).await?
-            {
+            let permit = self.lane.packer.permit(bytes.len()).await?;
+            let placed = place(self.lane.clone(), bytes.into(), permit, true).await?;
+            if let Placed::Coming(id, ticket) = placed {
                 self.tickets.insert(id, ticket);
             }
         }
@@ -167,10 +172,14 @@ impl<'a> Intake<'a> {
     }
 }
 
-/// Finds or makes the place of one block.
-async fn place(lane: Lane, content: Bytes, is_node: bool) -> Result<Placed> {
+/// Finds or makes the place of one block. `permit` says that there is room for it.
+async fn place(
+    lane: Lane,
+    content: Bytes,
+    permit: OwnedSemaphorePermit,
+    is_node: bool,
+) -> Result<Placed> {
     let len = content.len();
-    let permit = permit(&lane.ingest_permits, len).await?;
     let hashed = content.clone();
     let id = blocking::run(len, move || BlockId::of(&hashed)).await?;
     if id.is_zero() || lane.is_known(id).await? {
@@ -182,15 +191,6 @@ async fn place(lane: Lane, content: Bytes, is_node: bool) -> Result<Placed> {
     let key = lane.keys.clone();
     let sealed = blocking::run(len, move || seal(&key.block, id, &content, is_node)).await??;
     Ok(Placed::Coming(id, lane.packer.submit(sealed, permit)))
-}
-
-async fn permit(permits: &Arc<Semaphore>, len: usize) -> Result<tokio::sync::OwnedSemaphorePermit> {
-    let closed = |source| Error::new(ErrorKind::Unavailable, "shutting down").with_source(source);
-    permits
-        .clone()
-        .acquire_many_owned(len as u32)
-        .await
-        .map_err(closed)
 }
 
 /// Digests computed beside the blocks: inline while chunks are short, on a worker otherwise.

@@ -26,8 +26,6 @@ pub(crate) struct Lane {
     pub(crate) packer: Packer,
     pub(crate) catalog: Catalog,
     pub(crate) keys: Arc<Keys>,
-    /// Bytes of blocks that may be on their way in.
-    pub(crate) ingest_permits: Arc<Semaphore>,
     /// Blocks that may be read before a client asks for them.
     pub(crate) read_ahead_permits: Arc<Semaphore>,
 }

@@ -340,6 +340,12 @@ impl Recovery<'_> {
     async fn pack(&self, array: &Arc<Array>, found: &FoundBlob) -> Result<u64> {
         let id: PackId = found.id.name().parse()?;
         let blob = array.inspect(found).await?;
+        // A pack that was being removed may have left its index and little else. Its blocks live in
+        // another pack, or nothing refers to them.
+        if blob.placement.placed() < usize::from(blob.layout.data()) {
+            let context = format!("pack {id} has too few shards to be read");
+            return Err(Error::new(ErrorKind::Unavailable, context));
+        }
         let index = read_index(array, &blob, &self.keys, &id).await?;
         let unref_at = Some(now().0);
         let block = |entry: &dolium_block::PackEntry| BlockRow {

@@ -38,10 +38,9 @@ impl Relinker {
                 .map(|a| (a.name().to_owned(), a.clone()))
                 .collect::<Vec<_>>()
                 .into(),
-            packer: Packer::new(array.clone(), keys.pack_index.clone(), usize::MAX),
+            packer: Packer::new(array.clone(), keys.pack_index.clone(), usize::MAX, 0),
             catalog: catalog.clone(),
             keys: keys.clone(),
-            ingest_permits: Arc::new(Semaphore::new(0)),
             read_ahead_permits: Arc::new(Semaphore::new(0)),
         };
         let lanes = arrays

@@ -37,7 +37,7 @@ pub struct StoreSettings {
     pub garbage_age_min: Duration,
     /// How long a blob that the catalog does not know is left alone: its write may still be running.
     pub orphan_age_min: Duration,
-    /// Bytes of blocks on their way into packs, over all streams.
+    /// Bytes of blocks on their way into packs, over all streams of an array; at least two blocks.
     pub ingest_bytes_max: usize,
     /// Blocks read ahead of clients, over all streams.
     pub read_ahead_blocks_max: usize,

@@ -14,10 +14,7 @@ use crate::lane::Lane;
 use crate::names::ContainerName;
 use crate::packer::Packer;
 use crate::settings::{Durability, Keys, StoreParts, StoreSettings};
-use crate::{Error, ErrorKind, Reason, Result};
-
-/// Bytes of blocks that may be on their way beside what waits in unfilled packs: two of the longest.
-const INGEST_SPARE: usize = 2 * dolium_block::MAX_BLOCK_LEN;
+use crate::{Error, ErrorKind, Reason, Result, recover};
 
 /// Every verb of the product. Clones share everything.
 #[derive(Clone)]
@@ -50,13 +47,8 @@ impl Store {
             .first()
             .ok_or_else(|| Error::new(ErrorKind::Invalid, "a store needs at least one array"))?;
         let default_array = default.name().to_owned();
-        crate::recover::refuse_unfinished(&catalog).await?;
+        recover::refuse_unfinished(&catalog).await?;
         let keys = Arc::new(Keys::new(&master_key));
-        // Each array may have a pack that waits to be filled; below this much more, streams could wait
-        // for each other's permits and none fill a pack.
-        let ingest_bytes_min = arrays.len() * settings.pack_len + INGEST_SPARE;
-        let ingest_bytes = settings.ingest_bytes_max.max(ingest_bytes_min);
-        let ingest_permits = Arc::new(Semaphore::new(ingest_bytes));
         let read_ahead_permits = Arc::new(Semaphore::new(settings.read_ahead_blocks_max));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let journal_array = default.clone();
@@ -65,14 +57,18 @@ impl Store {
             .map(|array| (array.name().to_owned(), array.clone()));
         let named: Arc<[_]> = named.collect();
         let lanes = arrays.into_iter().map(|array| {
-            let packer = Packer::new(array.clone(), keys.pack_index.clone(), settings.pack_len);
+            let packer = Packer::new(
+                array.clone(),
+                keys.pack_index.clone(),
+                settings.pack_len,
+                settings.ingest_bytes_max,
+            );
             let lane = Lane {
                 array: array.clone(),
                 arrays: named.clone(),
                 packer,
                 catalog: catalog.clone(),
                 keys: keys.clone(),
-                ingest_permits: ingest_permits.clone(),
                 read_ahead_permits: read_ahead_permits.clone(),
             };
             (array.name().to_owned(), lane)

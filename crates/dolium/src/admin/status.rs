@@ -1,12 +1,17 @@
 //! The state of a server at a glance.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
-use dolium_array::{Array, MemberState, MemberStatus};
+use dolium_array::{Array, BlobKind, MemberState, MemberStatus};
 use serde::{Deserialize, Serialize};
 
 use super::Failure;
 use crate::compose::Components;
+
+/// How long a status waits for providers that do not answer.
+const PROBE_MAX: Duration = Duration::from_secs(3);
 
 /// What `dolium status` shows.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,6 +45,8 @@ pub(super) async fn status(
     let store = &components.store;
     let mut arrays = Vec::new();
     for array in store.arrays() {
+        // A listing asks every provider, so that what is shown is how they are now.
+        drop(tokio::time::timeout(PROBE_MAX, array.found(BlobKind::Snapshot, None, 1)).await);
         let holdings = store.holdings(array.name()).await?;
         let providers = array.status();
         let (may_lose, state) = judge(array, &providers, holdings.shards_missing_max);
@@ -69,7 +76,7 @@ fn judge(array: &Array, providers: &[MemberStatus], missing_max: usize) -> (i64,
     let parity = i64::from(array.layout().parity());
     let down = providers
         .iter()
-        .filter(|provider| provider.state == MemberState::Down)
+        .filter(|provider| provider.state != MemberState::Up)
         .count();
     let may_lose = parity - (down.max(missing_max) as i64);
     let state = match may_lose {

@@ -154,4 +154,20 @@ mod tests {
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
     }
+
+    #[test]
+    fn the_server_meant_may_be_named_before_or_after_the_command() {
+        for words in [
+            "dolium user --data-dir d add anna",
+            "dolium user add anna --data-dir d",
+            "dolium user add anna --server http://h:1 --json",
+            "dolium access-key list anna --data-dir d",
+            "dolium status --data-dir d",
+        ] {
+            let parsed = Arguments::try_parse_from(words.split(' '));
+            assert!(parsed.is_ok(), "{words}: {parsed:?}");
+        }
+        let both = "dolium user add anna --data-dir d --server http://h:1";
+        assert!(Arguments::try_parse_from(both.split(' ')).is_err());
+    }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use dolium_block::MasterKey;
 use dolium_store::{Recovered, StoreParts, recover};
 
 use super::{Outcome, output};
@@ -41,15 +42,11 @@ pub(super) struct Recover {
 impl Recover {
     pub(super) async fn run(self) -> Result<Outcome> {
         let dir = DataDir::new(std::path::absolute(&self.data_dir)?);
+        require_empty(dir.path())?;
         dir.create()?;
         let _lock = dir.lock()?;
-        if dir.catalog().exists() {
-            bail!(
-                "{} has a catalog; recover into a new directory",
-                dir.path().display()
-            );
-        }
         let key = read_key(&self.recovery_key)?;
+        require_no_other_key(&dir, &key)?;
         let config = self.config(&dir)?;
         let (members, silent) = compose::members_from_identities(&config, &key).await?;
         for provider in &silent {
@@ -120,6 +117,44 @@ impl Recover {
     }
 }
 
+/// What may lie in a new data directory: what an attempt with the wrong key leaves, the key that
+/// somebody put there already, and the providers that survived in place.
+const HARMLESS: [&str; 3] = ["lock", "recovery-key", "providers"];
+
+/// Refuses a directory that somebody uses, before anything is made there.
+fn require_empty(dir: &Path) -> Result<()> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read {}", dir.display()));
+        }
+    };
+    for entry in entries {
+        let name = entry?.file_name();
+        if !HARMLESS.iter().any(|harmless| name == *harmless) {
+            bail!(
+                "{} is not empty: it holds {}. Recover into a new directory",
+                dir.display(),
+                name.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// A key that lies in the new directory is overwritten at the end; it must not be another one.
+fn require_no_other_key(dir: &DataDir, key: &MasterKey) -> Result<()> {
+    let file = dir.recovery_key_file();
+    if file.exists() && dir.read_key()?.to_recovery_text() != key.to_recovery_text() {
+        bail!(
+            "{} is another recovery key than the one given",
+            file.display()
+        );
+    }
+    Ok(())
+}
+
 /// Makes the providers' directory the new data directory's own, by a link unless it is there already.
 fn link_providers(dir: &DataDir, providers: &Path) -> Result<()> {
     let providers = std::path::absolute(providers)?;
@@ -127,7 +162,8 @@ fn link_providers(dir: &DataDir, providers: &Path) -> Result<()> {
         bail!("there is no directory {}", providers.display());
     }
     let own = dir.path().join("providers");
-    if own == providers {
+    let linked = std::fs::read_link(&own).is_ok_and(|target| target == providers);
+    if own == providers || linked {
         return Ok(());
     }
     if own.symlink_metadata().is_ok() {
@@ -138,4 +174,33 @@ fn link_providers(dir: &DataDir, providers: &Path) -> Result<()> {
     }
     std::os::unix::fs::symlink(&providers, &own)
         .with_context(|| format!("cannot link {} to the providers", own.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_new_directories_are_recovered_into() {
+        let temporary = tempfile::tempdir().unwrap();
+        assert!(require_empty(&temporary.path().join("new")).is_ok());
+        for harmless in HARMLESS {
+            std::fs::create_dir(temporary.path().join(harmless)).unwrap();
+        }
+        assert!(require_empty(temporary.path()).is_ok());
+        std::fs::write(temporary.path().join("catalog.sqlite"), b"").unwrap();
+        assert!(require_empty(temporary.path()).is_err());
+    }
+
+    #[test]
+    fn a_link_left_by_a_failed_attempt_is_taken() {
+        let temporary = tempfile::tempdir().unwrap();
+        let (old, new) = (temporary.path().join("old"), temporary.path().join("new"));
+        std::fs::create_dir(&old).unwrap();
+        let dir = DataDir::new(new);
+        dir.create().unwrap();
+        link_providers(&dir, &old).unwrap();
+        link_providers(&dir, &old).unwrap();
+        assert!(link_providers(&dir, temporary.path()).is_err(), "another's");
+    }
 }

@@ -16,13 +16,13 @@ use crate::data_dir::{DataDir, Lock};
 #[derive(Debug, Args)]
 pub(super) struct Target {
     /// The data directory of a server on this machine.
-    #[arg(long, value_name = "DIR", env = "DOLIUM_DATA_DIR", default_value_os_t = default_data_dir())]
+    #[arg(long, global = true, value_name = "DIR", env = "DOLIUM_DATA_DIR", default_value_os_t = default_data_dir())]
     data_dir: PathBuf,
     /// A server elsewhere, http://HOST:PORT; DOLIUM_ROOT_USER and DOLIUM_ROOT_PASSWORD say who asks.
-    #[arg(long, value_name = "URL", conflicts_with = "data_dir")]
+    #[arg(long, global = true, value_name = "URL", conflicts_with = "data_dir")]
     server: Option<String>,
     /// The configuration, needed only while no server runs on the data directory.
-    #[arg(long, value_name = "FILE", env = "DOLIUM_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "DOLIUM_CONFIG")]
     config: Option<PathBuf>,
 }
 

@@ -1,5 +1,6 @@
 //! The server: listeners, signals, and the order of starting and stopping.
 
+mod counted;
 mod health;
 mod listener;
 mod tls;
@@ -91,8 +92,10 @@ pub(crate) async fn run(
         connections: connections.clone(),
     };
     let tasks = [
-        tokio::spawn(accept(sockets.s3, tls.clone()).serve(s3)),
-        tokio::spawn(accept(sockets.http, tls).serve(listener::Routed(http))),
+        tokio::spawn(accept(sockets.s3, tls.clone()).serve(counted::Counted::new("s3", s3))),
+        tokio::spawn(
+            accept(sockets.http, tls).serve(counted::Counted::new("http", listener::Routed(http))),
+        ),
         tokio::spawn(listener::serve_socket(sockets.admin, socket, stop.clone())),
     ];
     wait_for_signal().await?;

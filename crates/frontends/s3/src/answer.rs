@@ -14,7 +14,24 @@ use crate::error::status_of;
 use crate::verdict::Verdict;
 
 /// What a client reads when an error has no sentence of its own.
-const NO_MESSAGE: &str = "The request could not be served.";
+fn sentence(code: &str) -> &'static str {
+    match code {
+        "AccessDenied" => "Access denied.",
+        "InvalidAccessKeyId" => "There is no such access key, or it is disabled.",
+        "InvalidBucketName" => {
+            "A bucket name has 3 to 63 lower-case letters, digits, hyphens and dots, and begins and \
+             ends with a letter or digit."
+        }
+        "InvalidRequest" => "The request is not valid.",
+        "MalformedXML" => "The XML document is not well-formed or not of the form expected.",
+        "MethodNotAllowed" => "This method is not allowed here.",
+        "NotImplemented" => "This operation is not implemented.",
+        "SignatureDoesNotMatch" => {
+            "The signature does not match. Check the secret key, the clock and what was signed."
+        }
+        _ => "The request could not be served.",
+    }
+}
 
 /// Hands out request ids: unique in a process, and different from one process to the next.
 pub(crate) struct RequestIds {
@@ -122,7 +139,7 @@ fn complete_error(
         None => read_error(response.body()),
     };
     let message = if message.is_empty() {
-        NO_MESSAGE.to_owned()
+        sentence(&code).to_owned()
     } else {
         message
     };

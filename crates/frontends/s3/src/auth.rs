@@ -107,8 +107,8 @@ mod tests {
     #[test]
     fn expected_owners() {
         let caller = Principal {
-            user_id: 1,
-            account_id: 7,
+            user_id: dolium_identity::UserId(1),
+            account_id: dolium_identity::AccountId(7),
             name: "a".into(),
             display_name: "A".into(),
             canonical_id: "ff".into(),

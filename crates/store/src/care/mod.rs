@@ -4,7 +4,9 @@
 //! exclude each other. Does not: free anything; see `collect`.
 
 use async_trait::async_trait;
-use dolium_array::care::{CheckOptions, Cursor, Inventory, RepairOptions, Reporter, Summary};
+use dolium_array::care::{
+    CheckOptions, Cursor, Finding, Inventory, Progress, RepairOptions, Reporter, Summary,
+};
 use dolium_array::{Array, BlobId, BlobKind, Placement, StoredBlob};
 use dolium_catalog::{BlobState, Catalog};
 
@@ -62,6 +64,21 @@ impl Inventory for CatalogInventory {
     }
 }
 
+/// A pass that nobody watches and that ends with the store.
+struct Unattended<'a>(&'a Store);
+
+impl Reporter for Unattended<'_> {
+    fn finding(&self, finding: &Finding) {
+        tracing::debug!(%finding, "found");
+    }
+
+    fn progress(&self, _progress: &Progress) {}
+
+    fn stop_requested(&self) -> bool {
+        self.0.inner.stop.is_cancelled()
+    }
+}
+
 /// Which care is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Care {
@@ -85,8 +102,11 @@ impl Store {
     /// Cares for one array.
     pub async fn care(&self, array: &str, care: Care, reporter: &dyn Reporter) -> Result<Summary> {
         let _alone = self.inner.care.lock().await;
-        // Journal batches are on record only once they are merged.
-        self.inner.journal.settle().await?;
+        // Journal batches are on record only once they are merged. When that cannot be written, care
+        // is all the more wanted: it says what is missing, and a repair brings providers back.
+        if let Err(error) = self.inner.journal.settle().await {
+            tracing::warn!(%error, "the journal could not be merged before the care of an array");
+        }
         let array: &Array = &self.lane_named(array)?.array;
         let inventory = CatalogInventory {
             catalog: self.inner.catalog.clone(),
@@ -109,6 +129,36 @@ impl Store {
                 array.repair(&inventory, reporter, &options).await?
             }
         })
+    }
+
+    /// Rebuilds shards that writes could not store, in every array whose providers all answer. A
+    /// provider that does not answer may be a disk that is not mounted, so nothing is made anew here:
+    /// that takes a repair that somebody asked for. Says whether all blobs are complete now.
+    pub async fn heal(&self) -> Result<bool> {
+        let mut complete = true;
+        for array in self.arrays() {
+            let name = array.name().to_owned();
+            if self.holdings(&name).await?.incomplete_blobs == 0 {
+                continue;
+            }
+            let page = array.found(BlobKind::Snapshot, None, 1).await?;
+            if !page.unreachable.is_empty() {
+                complete = false;
+                continue;
+            }
+            let care = Care::Repair {
+                resume: None,
+                verify: false,
+            };
+            let summary = self.care(&name, care, &Unattended(self)).await?;
+            tracing::info!(
+                array = name,
+                shards = summary.repaired,
+                "missing shards were rebuilt"
+            );
+            complete &= self.holdings(&name).await?.incomplete_blobs == 0;
+        }
+        Ok(complete)
     }
 
     /// The names of the arrays, the default one first.

@@ -6,20 +6,22 @@
 //! provider writes, and large ones fill whole packs.
 //!
 //! Promises: a ticket is answered once its pack is durable in the array, or with the array's error;
-//! bytes held are bounded by the permits that callers bring; a pack is known to be in use from its
-//! first block until the last write that names it has committed or given up.
+//! bytes held are bounded by permits, and a block that waits for permits makes the packs that hold them
+//! go out, so nobody waits for ever; a pack is known to be in use from its first block until the last
+//! write that names it has committed or given up.
 //! Does not: record packs in the catalog; the committing transaction does.
 
 mod holds;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dolium_array::{Array, BlobId, BlobKind, StoredBlob};
-use dolium_block::{BlockId, PackBuilder, PackEntry, PackId, SealedBlock, Subkey};
+use dolium_block::{BlockId, MAX_BLOCK_LEN, PackBuilder, PackEntry, PackId, SealedBlock, Subkey};
 use dolium_provider::Payload;
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, SetOnce};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SetOnce};
 
 use crate::{Error, ErrorKind, Result};
 use holds::{Hold, Holds};
@@ -90,6 +92,10 @@ pub(crate) struct Packer {
 }
 
 struct Shared {
+    /// Bytes of blocks that may be on their way.
+    permits: Arc<Semaphore>,
+    /// Blocks that wait for permits.
+    waiting: AtomicUsize,
     array: Arc<Array>,
     index_key: Subkey,
     pack_len: usize,
@@ -98,10 +104,19 @@ struct Shared {
 }
 
 impl Packer {
-    pub(crate) fn new(array: Arc<Array>, index_key: Subkey, pack_len: usize) -> Self {
+    pub(crate) fn new(
+        array: Arc<Array>,
+        index_key: Subkey,
+        pack_len: usize,
+        bytes_max: usize,
+    ) -> Self {
         let state = Mutex::default();
+        // A block must fit, whatever was configured.
+        let permits = Arc::new(Semaphore::new(bytes_max.max(2 * MAX_BLOCK_LEN)));
         Self {
             shared: Arc::new(Shared {
+                permits,
+                waiting: AtomicUsize::new(0),
                 array,
                 index_key,
                 pack_len,
@@ -116,16 +131,41 @@ impl Packer {
         self.shared.state.lock().pending.get(id).cloned()
     }
 
+    /// Waits until a block of `len` bytes may be taken in.
+    pub(crate) async fn permit(&self, len: usize) -> Result<OwnedSemaphorePermit> {
+        let permits = self.shared.permits.clone();
+        if let Ok(permit) = permits.clone().try_acquire_many_owned(len as u32) {
+            return Ok(permit);
+        }
+        let _waiting = Waiting::new(&self.shared.waiting);
+        self.press(&mut self.shared.state.lock());
+        permits
+            .acquire_many_owned(len as u32)
+            .await
+            .map_err(|source| {
+                Error::new(ErrorKind::Unavailable, "shutting down").with_source(source)
+            })
+    }
+
+    /// Sends the open pack out although nobody waits for it: somebody waits for its permits.
+    fn press(&self, state: &mut State) {
+        if let Some(filling) = &mut state.filling {
+            filling.urgent = true;
+            self.start(state);
+        }
+    }
+
     /// True while a write may still commit blocks that lie in this pack. Once false it stays false: no
     /// write begins to use a pack that was written before.
     pub(crate) fn in_use(&self, id: &PackId) -> bool {
         self.shared.holds.contains(id)
     }
 
-    /// Hands in a block. As much of `permit` as the block is long when sealed is held until its pack is
-    /// written: a pack is full by its sealed length, so holding more could use up all permits before
-    /// any pack fills.
+    /// Hands in a block. `permit` is held until its pack is written; what sealing saved is given back
+    /// at once.
     pub(crate) fn submit(&self, block: SealedBlock, mut permit: OwnedSemaphorePermit) -> Ticket {
+        let saved = permit.num_permits().saturating_sub(block.bytes.len());
+        drop(permit.split(saved));
         let mut state = self.shared.state.lock();
         if let Some(ticket) = state.pending.get(&block.id) {
             return ticket.clone();
@@ -147,6 +187,8 @@ impl Packer {
             let filling = state.filling.take();
             state.full.extend(filling);
             self.start(&mut state);
+        } else if self.shared.waiting.load(Ordering::SeqCst) > 0 {
+            self.press(&mut state);
         }
         ticket
     }
@@ -185,7 +227,11 @@ impl Packer {
             permits,
             ..
         } = filling;
-        let (outcome, blocks) = self.shared.write(builder, &slot.hold).await;
+        let blocks = builder.ids();
+        let (shared, hold) = (self.shared.clone(), slot.hold.clone());
+        // On a task of its own, so that not even a panic leaves tickets without an answer.
+        let written = tokio::spawn(async move { shared.write(builder, &hold).await }).await;
+        let outcome = written.unwrap_or_else(|died| Err(Arc::new(unexpected("write", died))));
         if let Err(error) = &outcome {
             tracing::warn!(pack = %slot.id, %error, "a pack could not be written");
         }
@@ -227,13 +273,11 @@ impl Filling {
 }
 
 impl Shared {
-    async fn write(&self, builder: PackBuilder, hold: &Arc<Hold>) -> (Outcome, Vec<BlockId>) {
-        let blocks = builder.ids();
-        let outcome = async {
-            let pack = builder.finish(&self.index_key).map_err(|source| {
-                let kind = dolium_array::ErrorKind::Unexpected;
-                dolium_array::Error::new(kind, "seal", source.to_string())
-            })?;
+    async fn write(&self, builder: PackBuilder, hold: &Arc<Hold>) -> Outcome {
+        let written = async {
+            let pack = builder
+                .finish(&self.index_key)
+                .map_err(|e| unexpected("seal", e))?;
             let blob = self
                 .array
                 .put(&pack_blob(&pack.id)?, Payload::from(pack.segments))
@@ -244,7 +288,28 @@ impl Shared {
                 _hold: hold.clone(),
             }))
         };
-        (outcome.await.map_err(Arc::new), blocks)
+        written.await.map_err(Arc::new)
+    }
+}
+
+fn unexpected(operation: &'static str, source: impl std::fmt::Display) -> dolium_array::Error {
+    let kind = dolium_array::ErrorKind::Unexpected;
+    dolium_array::Error::new(kind, operation, source.to_string())
+}
+
+/// Counts a block that waits for permits, for as long as it waits.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -123,6 +123,10 @@ impl Store {
     }
 
     /// Makes a part of a range of an object. No data moves.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a part of an upload and a range of a source have this many names"
+    )]
     pub async fn copy_part(
         &self,
         who: &Principal,

@@ -48,3 +48,22 @@ async fn small_writes_at_once_share_packs() {
     let packs = count(&world.provider(1).join("packs"));
     assert!(packs < 32, "{packs} packs for 64 small objects");
 }
+
+/// Blocks that shrink fill no pack, yet they hold what others wait for: the open pack must go out.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_bodies_that_shrink_do_not_starve_each_other() {
+    let world = World::new().await;
+    let text = |n: usize| -> Vec<u8> {
+        let lines = (0..).flat_map(|line: usize| format!("{n} {line} all is well\n").into_bytes());
+        lines.take(24 << 20).collect()
+    };
+    let puts = (0..4).map(|n| {
+        let (world, at) = (&world, format!("text/{n}"));
+        async move { world.put(&at, text(n)).await }
+    });
+    let all = futures::future::join_all(puts);
+    tokio::time::timeout(std::time::Duration::from_secs(60), all)
+        .await
+        .expect("nobody waits for ever");
+    assert_eq!(world.get("text/3").await.unwrap(), text(3));
+}

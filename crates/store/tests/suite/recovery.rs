@@ -75,3 +75,68 @@ async fn an_old_copy_of_the_catalog_is_refused() {
     let error = refused.err().expect("an old catalog must not be opened");
     assert_eq!(error.kind(), dolium_store::ErrorKind::Conflict);
 }
+
+/// A half rebuilt catalog lacks references: opened, its collection would free what is needed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recovery_that_was_cut_short_is_not_opened() {
+    let world = World::new().await;
+    world.put("a", noise(1, 100_000)).await;
+    world.store.close().await.unwrap();
+    let parts = super::world::parts(world.dir.path(), "half.sqlite");
+    let cut = std::sync::atomic::AtomicBool::new(false);
+    let progress =
+        |_: &dolium_store::Recovered| cut.store(true, std::sync::atomic::Ordering::SeqCst);
+    // Dropped in the middle, as a kill would end it.
+    let recovering = Box::pin(dolium_store::recover(&parts, &progress));
+    let until_cut = async {
+        while !cut.load(std::sync::atomic::Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let left = futures::future::select(recovering, Box::pin(until_cut)).await;
+    assert!(
+        matches!(left, futures::future::Either::Right(_)),
+        "it was not cut short"
+    );
+    drop(left);
+    let opened = dolium_store::Store::open(parts, super::world::settings()).await;
+    let error = opened
+        .err()
+        .expect("a half rebuilt catalog must not be opened");
+    assert_eq!(error.kind(), dolium_store::ErrorKind::Conflict);
+    let (world, _) = world.recover().await;
+    assert_eq!(world.get("a").await.unwrap(), noise(1, 100_000));
+}
+
+/// A pack that was being removed when a provider was away leaves one shard there. If that shard holds
+/// the index, recovery must not take the pack's word for blocks that live elsewhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn remnants_of_removed_packs_do_not_hide_living_blocks() {
+    let world = World::new().await;
+    for n in 0..8u64 {
+        world.put(&format!("{n}"), noise(n, 200_000)).await;
+    }
+    for away in 1..=4 {
+        // Compaction moves every block to a new pack, and cannot remove the old ones from one provider.
+        let aside = world.dir.path().join("aside");
+        std::fs::rename(world.provider(away), &aside).unwrap();
+        world
+            .put(
+                &format!("more{away}"),
+                noise(100 + u64::from(away), 200_000),
+            )
+            .await;
+        world.store.collect(&Unwatched).await.unwrap();
+        std::fs::rename(&aside, world.provider(away)).unwrap();
+        assert!(world.store.heal().await.unwrap());
+    }
+    let (world, recovered) = world.recover().await;
+    assert_eq!(recovered.incomplete, 0);
+    for n in 0..8u64 {
+        assert_eq!(
+            world.get(&format!("{n}")).await.unwrap(),
+            noise(n, 200_000),
+            "{n}"
+        );
+    }
+}

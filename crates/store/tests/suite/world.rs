@@ -69,6 +69,8 @@ pub(crate) fn settings() -> StoreSettings {
         garbage_age_min: Duration::ZERO,
         orphan_age_min: Duration::ZERO,
         background: false,
+        // Little room, so that streams have to wait for each other.
+        ingest_bytes_max: 12 << 20,
         ..StoreSettings::default()
     }
 }
