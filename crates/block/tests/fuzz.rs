@@ -3,6 +3,8 @@
 //! Promises: no bytes make a decoder panic or take memory that they do not back; what does decode
 //! encodes again to bytes that mean the same.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -147,7 +149,7 @@ proptest! {
             _ => Chunking::cdc(1 << (choice + 2)),
         };
         let Ok(chunking) = chunking else { return Ok(()) };
-        let bytes: Bytes = (0..len).map(|n| (n * n >> 7) as u8).collect::<Vec<_>>().into();
+        let bytes: Bytes = (0..len).map(|n| ((n * n) >> 7) as u8).collect::<Vec<_>>().into();
         let mut chunker = Chunker::new(chunking);
         let mut out = Vec::new();
         for at in (0..len).step_by(cut) {

@@ -3,6 +3,8 @@
 //! Promises: no bytes make a decoder panic or take memory that they do not back; what does decode
 //! encodes again to bytes that mean the same.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use dolium_catalog::{Catalog, CatalogSettings, Change, Entry, Error, Op, Val, journaled_tables};
 use proptest::prelude::*;
 use proptest::sample::Index;
