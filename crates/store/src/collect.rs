@@ -21,6 +21,7 @@ use crate::clock::now;
 use crate::lane::Lane;
 use crate::packer::pack_blob;
 use crate::reader::load_node_whole;
+use crate::recover::may_have_missed_packs;
 use crate::store::Store;
 use crate::{Error, Result};
 
@@ -358,6 +359,13 @@ impl Collection<'_> {
 
     /// Removes old packs that no record names: their writes were cut short.
     async fn remove_orphans(&mut self, lane: &Lane) -> Result<()> {
+        if self.store.look(may_have_missed_packs).await? {
+            tracing::warn!(
+                "packs that the catalog does not know are kept: the recovery that made it could not \
+                 read all of them. Recover again while every provider answers"
+            );
+            return Ok(());
+        }
         let mut after: Option<String> = None;
         loop {
             let page = lane

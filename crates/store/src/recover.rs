@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use dolium_array::{Array, BlobKind, FoundBlob};
 use dolium_block::{PackId, PackIndex};
-use dolium_catalog::{BlockRow, Catalog, Entry};
+use dolium_catalog::{BlockRow, Catalog, Entry, ReadTx};
 
 use crate::blobs::blob_row;
 use crate::clock::now;
@@ -25,6 +25,9 @@ use crate::journal::parse_snapshot_name;
 use crate::journal::{Base, Batch, Chain, FOUND_PAGE, SnapshotPart, parse_batch_name};
 use crate::settings::{Keys, StoreParts};
 use crate::{Error, ErrorKind, Result, relink};
+
+/// The key of `meta` that says that providers were silent while packs were looked for.
+const SILENT: &str = "recovery_with_silent_providers";
 
 /// The key of `meta` that says that a recovery has begun and not ended.
 const UNFINISHED: &str = "recovery_unfinished";
@@ -74,12 +77,14 @@ pub async fn recover(parts: &StoreParts, progress: RecoverProgress<'_>) -> Resul
         keys: Keys::new(&parts.master_key),
         done: Recovered::default(),
         progress,
+        silent: false,
     };
     let base = recovery.snapshot(default).await?;
     recovery.journal(default, base).await?;
     for array in &parts.arrays {
         recovery.packs(array).await?;
     }
+    recovery.note_silence().await?;
     recovery.references(&parts.arrays).await?;
     let derived = parts.catalog.write(|tx| {
         tx.rebuild_derived()?;
@@ -87,6 +92,12 @@ pub async fn recover(parts: &StoreParts, progress: RecoverProgress<'_>) -> Resul
     });
     derived.await.map_err(Error::from)?;
     Ok(recovery.done)
+}
+
+/// True when a pack that the catalog does not know may be one that its recovery could not read because
+/// providers were silent. Such a pack must not be taken for a write that was cut short.
+pub(crate) fn may_have_missed_packs(tx: &mut ReadTx<'_>) -> Result<bool> {
+    Ok(tx.meta(SILENT)?.is_some())
 }
 
 /// Refuses a catalog whose recovery was cut short: it counts too few references, and collection would
@@ -108,6 +119,8 @@ struct Recovery<'a> {
     keys: Keys,
     done: Recovered,
     progress: RecoverProgress<'a>,
+    /// A provider did not answer while packs were looked for.
+    silent: bool,
 }
 
 /// All blobs of a kind that listings show.
@@ -304,6 +317,7 @@ impl Recovery<'_> {
             let page = array
                 .found(BlobKind::Pack, after.as_deref(), FOUND_PAGE)
                 .await?;
+            self.silent |= !page.unreachable.is_empty();
             for found in &page.blobs {
                 if shard_count(found) < usize::from(array.layout().data()) {
                     partial.push(found.clone());
@@ -320,6 +334,15 @@ impl Recovery<'_> {
             self.note_pack(array, &found).await;
         }
         Ok(())
+    }
+
+    /// Remembers whether there may be packs that nobody showed us.
+    async fn note_silence(&self) -> Result<()> {
+        if !self.silent || self.done.packs_unreadable == 0 {
+            return Ok(());
+        }
+        let noted = self.catalog.write(|tx| tx.set_meta(SILENT, b"1"));
+        noted.await.map(drop).map_err(Error::from)
     }
 
     async fn note_pack(&mut self, array: &Arc<Array>, found: &FoundBlob) {
