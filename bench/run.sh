@@ -45,6 +45,7 @@ measure() {
     stop
 }
 
+# Together: each alone would resolve other features and compile half the dependencies again.
 cargo build --release -p dolium -p dolium-bench
 if [ ! -x .cache/bin/s3s-fs ]; then
     cargo install --root .cache --locked --features binary --version "$s3s_fs_version" s3s-fs
