@@ -35,15 +35,20 @@ impl Inventory for CatalogInventory {
     ) -> dolium_array::Result<Vec<StoredBlob>> {
         let (array, mut after) = (self.array.clone(), after.map(str::to_owned));
         let read = self.catalog.read(move |tx| {
-            // Dying blobs are being removed: they are neither missing nor orphans worth a word.
+            // Dying blobs are being removed: they are neither missing nor orphans worth a word. A page
+            // short of `limit` says that it is the last, so it is filled up in their place.
+            let mut page: Vec<StoredBlob> = Vec::new();
             loop {
-                let rows = tx.blobs(&array, row_kind(kind), after.as_deref(), limit as i64)?;
-                let last = rows.last().map(|row| row.name.clone());
+                let room = limit - page.len();
+                let rows = tx.blobs(&array, row_kind(kind), after.as_deref(), room as i64)?;
+                let ended = rows.len() < room;
+                after = rows.last().map(|row| row.name.clone()).or(after);
                 let live = rows.iter().filter(|row| row.state == BlobState::Live);
-                let page: Vec<StoredBlob> = live.map(stored_blob).collect::<Result<_>>()?;
-                match last {
-                    Some(last) if page.is_empty() => after = Some(last),
-                    _ => return Ok::<_, Error>(page),
+                for row in live {
+                    page.push(stored_blob(row)?);
+                }
+                if ended || page.len() == limit {
+                    return Ok::<_, Error>(page);
                 }
             }
         });
@@ -170,5 +175,52 @@ impl Store {
             .into_iter()
             .map(|(_, lane)| lane.array.as_ref())
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dolium_catalog::{BlobKind as RowKind, BlobRow, CatalogSettings};
+
+    use super::*;
+
+    /// A page that is short ends a walk, so dying blobs must not make one short.
+    #[tokio::test]
+    async fn dying_blobs_do_not_end_a_walk() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("catalog.sqlite");
+        let catalog = Catalog::open_sqlite(file, CatalogSettings::default()).unwrap();
+        let fill = catalog.write(|tx| {
+            for n in 0..30u32 {
+                tx.insert_blob(&BlobRow {
+                    array_name: "default".to_owned(),
+                    kind: RowKind::Pack,
+                    name: format!("{n:032x}"),
+                    len: 1,
+                    layout: "mirror:1".to_owned(),
+                    placement: Placement::new(vec![None]).encode(),
+                    state: if n % 3 == 1 {
+                        BlobState::Dying
+                    } else {
+                        BlobState::Live
+                    },
+                    created: 0,
+                })?;
+            }
+            Ok::<_, dolium_catalog::Error>(())
+        });
+        fill.await.unwrap();
+        let inventory = CatalogInventory {
+            catalog,
+            array: "default".to_owned(),
+        };
+        let first = inventory.page(BlobKind::Pack, None, 10).await.unwrap();
+        assert_eq!(first.len(), 10);
+        let after = first.last().map(|blob| blob.id.name().to_owned());
+        let rest = inventory
+            .page(BlobKind::Pack, after.as_deref(), 11)
+            .await
+            .unwrap();
+        assert_eq!(rest.len(), 10);
     }
 }
