@@ -59,23 +59,31 @@ impl Code {
     }
 
     /// The parity shards of equally long data shards.
-    pub(crate) fn parity(&self, data: &[Bytes]) -> Result<Vec<Bytes>> {
+    pub(crate) fn parity(&self, data: &[Column]) -> Result<Vec<Column>> {
         let count = usize::from(self.layout.parity());
         let Some(matrix) = &self.matrix else {
             return Ok(data.iter().cycle().take(count).cloned().collect());
         };
-        let len = data.first().map_or(0, Bytes::len);
-        let mut parity = vec![vec![0; len]; count];
-        for start in (0..len).step_by(STRIDE) {
-            let end = len.min(start + STRIDE);
-            let data: Vec<&[u8]> = data.iter().map(|shard| &shard[start..end]).collect();
-            let mut out: Vec<&mut [u8]> = parity
-                .iter_mut()
-                .map(|shard| &mut shard[start..end])
-                .collect();
-            matrix.encode_sep(&data, &mut out).map_err(failed)?;
+        let chunks = data.first().map_or(0, Column::len);
+        let mut parity = vec![Column::with_capacity(chunks); count];
+        for chunk in 0..chunks {
+            let data: Vec<&Bytes> = data.iter().map(|column| &column[chunk]).collect();
+            let len = data.first().map_or(0, |bytes| bytes.len());
+            let mut coded = vec![vec![0; len]; count];
+            for start in (0..len).step_by(STRIDE) {
+                let range = start..len.min(start + STRIDE);
+                let data: Vec<&[u8]> = data.iter().map(|bytes| &bytes[range.clone()]).collect();
+                let mut out: Vec<&mut [u8]> = coded
+                    .iter_mut()
+                    .map(|bytes| &mut bytes[range.clone()])
+                    .collect();
+                matrix.encode_sep(&data, &mut out).map_err(failed)?;
+            }
+            for (column, bytes) in parity.iter_mut().zip(coded) {
+                column.push(bytes.into());
+            }
         }
-        Ok(parity.into_iter().map(Bytes::from).collect())
+        Ok(parity)
     }
 
     /// The chunks of the shards `wanted`, from those of `k` others over the same range.

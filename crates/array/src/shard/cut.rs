@@ -20,31 +20,61 @@ pub(crate) fn cut(
         blob_len: body.len(),
     };
     let len = geometry.payload_len() as usize;
-    let body = body.to_bytes();
-    let mut shards: Vec<Bytes> = (0..usize::from(code.layout().data()))
-        .map(|at| padded(&body, at * len, len))
+    let mut pieces = Pieces::new(body.segments());
+    let mut columns: Vec<Column> = (0..code.layout().data())
+        .map(|_| {
+            (0..len)
+                .step_by(CHUNK_LEN as usize)
+                .map(|at| pieces.take((len - at).min(CHUNK_LEN as usize)))
+                .collect()
+        })
         .collect();
-    let parity = code.parity(&shards)?;
-    shards.extend(parity);
-    let finish = |(index, shard): (usize, Bytes)| {
-        let column: Column = (0..len)
-            .step_by(CHUNK_LEN as usize)
-            .map(|at| shard.slice(at..len.min(at + CHUNK_LEN as usize)))
-            .collect();
-        shard_payload(geometry, keys, tag, index as u8, &column)
-    };
-    Ok(shards.into_iter().enumerate().map(finish).collect())
+    columns.extend(code.parity(&columns)?);
+    let finish =
+        |(index, column): (usize, &Column)| shard_payload(geometry, keys, tag, index as u8, column);
+    Ok(columns.iter().enumerate().map(finish).collect())
 }
 
-/// `len` bytes of the body from `start`, with zeros where it has ended.
-fn padded(body: &Bytes, start: usize, len: usize) -> Bytes {
-    let (start, end) = (start.min(body.len()), body.len().min(start + len));
-    if end - start == len {
-        return body.slice(start..end);
+/// Takes a blob's bytes from its segments in pieces of any length. Only a piece that lies across
+/// segments is a copy.
+struct Pieces<'a> {
+    segments: std::slice::Iter<'a, Bytes>,
+    /// What is left of the segment begun.
+    rest: Bytes,
+}
+
+impl<'a> Pieces<'a> {
+    fn new(segments: &'a [Bytes]) -> Self {
+        Self {
+            segments: segments.iter(),
+            rest: Bytes::new(),
+        }
     }
-    let mut padded = BytesMut::zeroed(len);
-    padded[..end - start].copy_from_slice(&body[start..end]);
-    padded.freeze()
+
+    /// The next `len` bytes, with zeros where the blob has ended.
+    fn take(&mut self, len: usize) -> Bytes {
+        self.refill();
+        if self.rest.len() >= len {
+            return self.rest.split_to(len);
+        }
+        let mut joined = BytesMut::with_capacity(len);
+        while joined.len() < len && !self.rest.is_empty() {
+            let part = self.rest.len().min(len - joined.len());
+            joined.extend_from_slice(&self.rest.split_to(part));
+            self.refill();
+        }
+        joined.resize(len, 0);
+        joined.freeze()
+    }
+
+    fn refill(&mut self) {
+        while self.rest.is_empty() {
+            let Some(next) = self.segments.next() else {
+                return;
+            };
+            self.rest = next.clone();
+        }
+    }
 }
 
 /// Puts a header before the chunks of a shard, and a checksum behind each.
@@ -141,6 +171,25 @@ mod tests {
                 "3d9b9c6c6f17dc57"
             ]
         );
+    }
+
+    #[test]
+    fn how_a_blob_is_segmented_changes_nothing() {
+        let keys = ShardKeys::new(&[9; 32]);
+        let tag = keys.blob_tag(&BlobId::new(BlobKind::Pack, "golden").unwrap());
+        let code = Codes::default().of("erasure:3+2".parse().unwrap()).unwrap();
+        let body: Bytes = (0..600_001).map(|at| (at * 7 % 251) as u8).collect();
+        let whole = cut(&code, &keys, &tag, &Payload::from(body.clone())).unwrap();
+        for step in [1_000, 65_536, 100_003, 599_999] {
+            let segments: Vec<Bytes> = (0..body.len())
+                .step_by(step)
+                .map(|at| body.slice(at..body.len().min(at + step)))
+                .collect();
+            let shards = cut(&code, &keys, &tag, &Payload::from(segments)).unwrap();
+            for (got, want) in shards.iter().zip(&whole) {
+                assert_eq!(got.to_bytes(), want.to_bytes(), "segments of {step}");
+            }
+        }
     }
 
     #[test]
