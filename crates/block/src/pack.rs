@@ -168,7 +168,7 @@ impl PackIndex {
 
     /// Opens the sealed index that lies at `range` of the pack `id`.
     pub fn open(key: &Subkey, id: &PackId, range: &Range<u64>, sealed: &[u8]) -> Result<Self> {
-        let text = decrypt(key, id.as_bytes(), &[VERSION], sealed, WHAT)?;
+        let text = decrypt(key, id.as_bytes(), &[VERSION], sealed.to_vec(), WHAT)?;
         let mut reader = Reader::new(WHAT, &text);
         // An entry takes at least 36 bytes, so a hostile count cannot make us allocate.
         let count = reader.varint_max(text.len() as u64 / 36, "more entries than bytes")?;
@@ -240,7 +240,7 @@ mod tests {
             for entry in index.entries {
                 let at = entry.offset as usize;
                 let sealed = &bytes[at..at + entry.sealed_len as usize];
-                let content = open(&key(), &entry.id, entry.codec, entry.len, sealed).unwrap();
+                let content = open(&key(), &entry.id, entry.codec, entry.len, sealed.to_vec()).unwrap();
                 prop_assert_eq!(BlockId::of(&content), entry.id);
             }
         }

@@ -7,9 +7,10 @@
 //! Promises: sealed bytes open only under the same key, id, codec and length; the output never exceeds
 //! [`MAX_BLOCK_LEN`](crate::MAX_BLOCK_LEN).
 
-use std::cell::RefCell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use bytes::Bytes;
 use zstd::bulk::{Compressor, Decompressor};
 
 use crate::id::{MAX_BLOCK_LEN, trim_zeros};
@@ -60,9 +61,40 @@ pub struct SealedBlock {
     pub bytes: Vec<u8>,
 }
 
-thread_local! {
-    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
-    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+/// Idle contexts of zstd; each holds about a megabyte, so there are a few for all threads rather than
+/// one for each.
+struct Contexts<T>(Mutex<Vec<T>>);
+
+/// Idle contexts kept.
+const CONTEXTS_MAX: usize = 4;
+
+static COMPRESSORS: Contexts<Compressor<'static>> = Contexts(Mutex::new(Vec::new()));
+static DECOMPRESSORS: Contexts<Decompressor<'static>> = Contexts(Mutex::new(Vec::new()));
+
+impl<T> Contexts<T> {
+    fn idle(&self) -> MutexGuard<'_, Vec<T>> {
+        // A context is whole whenever it is idle.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Uses an idle context or a new one; nothing when none can be made.
+    fn with<R>(
+        &self,
+        make: fn() -> std::io::Result<T>,
+        work: impl FnOnce(&mut T) -> R,
+    ) -> Option<R> {
+        let idle = self.idle().pop();
+        let mut context = match idle {
+            Some(context) => context,
+            None => make().ok()?,
+        };
+        let result = work(&mut context);
+        let mut idle = self.idle();
+        if idle.len() < CONTEXTS_MAX {
+            idle.push(context);
+        }
+        Some(result)
+    }
 }
 
 /// Appends the compressed form to `out` when it is worth it; leaves `out` as it was otherwise.
@@ -70,46 +102,41 @@ fn compress(content: &[u8], out: &mut Vec<u8>) -> bool {
     if content.len() < COMPRESS_MIN {
         return false;
     }
-    COMPRESSOR.with_borrow_mut(|slot| {
-        if slot.is_none() {
-            *slot = Compressor::new(ZSTD_LEVEL).ok();
-        }
-        let Some(compressor) = slot else { return false };
-        if content.len() > 4 * SAMPLE_LEN {
-            let middle = content.len() / 2;
-            let sample = &content[middle..middle + SAMPLE_LEN];
-            match compressor.compress(sample) {
-                Ok(packed) if packed.len() < SAMPLE_LEN - SAMPLE_LEN / 16 => {}
-                _ => return false,
+    let tried = COMPRESSORS.with(
+        || Compressor::new(ZSTD_LEVEL),
+        |compressor| {
+            if content.len() > 4 * SAMPLE_LEN {
+                let middle = content.len() / 2;
+                let sample = &content[middle..middle + SAMPLE_LEN];
+                match compressor.compress(sample) {
+                    Ok(packed) if packed.len() < SAMPLE_LEN - SAMPLE_LEN / 16 => {}
+                    _ => return None,
+                }
             }
+            let packed = compressor.compress(content).ok()?;
+            (packed.len() < content.len() - content.len() / 32).then_some(packed)
+        },
+    );
+    match tried.flatten() {
+        Some(packed) => {
+            out.extend_from_slice(&packed);
+            true
         }
-        match compressor.compress(content) {
-            Ok(packed) if packed.len() < content.len() - content.len() / 32 => {
-                out.extend_from_slice(&packed);
-                true
-            }
-            _ => false,
-        }
-    })
+        None => false,
+    }
 }
 
 fn decompress(packed: &[u8], len: usize) -> Result<Vec<u8>> {
     let failed = || Error::malformed("sealed block", "compressed content does not unpack");
-    DECOMPRESSOR.with_borrow_mut(|slot| {
-        if slot.is_none() {
-            *slot = Decompressor::new().ok();
-        }
-        let content = slot
-            .as_mut()
-            .ok_or_else(failed)?
-            .decompress(packed, len)
-            .map_err(|_| failed())?;
-        if content.len() == len {
-            Ok(content)
-        } else {
-            Err(failed())
-        }
-    })
+    let unpacked = DECOMPRESSORS.with(Decompressor::new, |context| {
+        context.decompress(packed, len).ok()
+    });
+    let content = unpacked.flatten().ok_or_else(failed)?;
+    if content.len() == len {
+        Ok(content)
+    } else {
+        Err(failed())
+    }
 }
 
 /// Encrypts `text` in place behind `salt` and appends the tag; used by every sealed structure.
@@ -129,30 +156,28 @@ pub(crate) fn encrypt(key: &Subkey, context: &[u8], aad: &[u8], text: &mut Vec<u
     Ok(())
 }
 
-/// The reverse of [`encrypt`].
+/// The reverse of [`encrypt`], in place.
 pub(crate) fn decrypt(
     key: &Subkey,
     context: &[u8],
     aad: &[u8],
-    sealed: &[u8],
+    mut sealed: Vec<u8>,
     what: &'static str,
-) -> Result<Vec<u8>> {
+) -> Result<Bytes> {
     let not_authentic = |_| Error::NotAuthentic { what };
     if sealed.len() < SALT_LEN + TAG_LEN {
         return Err(Error::malformed(what, "shorter than its salt and tag"));
     }
-    let (salt, text) = sealed.split_at(SALT_LEN);
+    let (salt, text) = sealed.split_at_mut(SALT_LEN);
     let key = key.derive(&[context, salt]);
     let key =
         LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.as_bytes()).map_err(not_authentic)?);
     let nonce = Nonce::assume_unique_for_key([0; 12]);
-    let mut text = text.to_vec();
     let len = key
-        .open_in_place(nonce, Aad::from(aad), &mut text)
+        .open_in_place(nonce, Aad::from(aad), text)
         .map_err(not_authentic)?
         .len();
-    text.truncate(len);
-    Ok(text)
+    Ok(Bytes::from(sealed).slice(SALT_LEN..SALT_LEN + len))
 }
 
 fn block_aad(codec: Codec, len: u32) -> [u8; 5] {
@@ -187,8 +212,8 @@ pub fn seal(key: &Subkey, id: BlockId, content: &[u8], is_node: bool) -> Result<
     })
 }
 
-/// Opens a sealed block: its content without trailing zeros.
-pub fn open(key: &Subkey, id: &BlockId, codec: Codec, len: u32, sealed: &[u8]) -> Result<Vec<u8>> {
+/// Opens a sealed block, in place where it can: its content without trailing zeros.
+pub fn open(key: &Subkey, id: &BlockId, codec: Codec, len: u32, sealed: Vec<u8>) -> Result<Bytes> {
     if len as usize > MAX_BLOCK_LEN || sealed.len() > MAX_BLOCK_LEN + SALT_LEN + TAG_LEN {
         return Err(Error::malformed("sealed block", "longer than 4 MiB"));
     }
@@ -200,7 +225,7 @@ pub fn open(key: &Subkey, id: &BlockId, codec: Codec, len: u32, sealed: &[u8]) -
         "sealed block",
     )?;
     match codec {
-        Codec::Zstd => decompress(&text, len as usize),
+        Codec::Zstd => Ok(decompress(&text, len as usize)?.into()),
         Codec::Raw if text.len() == len as usize => Ok(text),
         Codec::Raw => Err(Error::malformed(
             "sealed block",
@@ -221,7 +246,8 @@ pub fn seal_record(key: &Subkey, context: &[u8], text: &[u8]) -> Result<Vec<u8>>
 
 /// Opens what [`seal_record`] sealed.
 pub fn open_record(key: &Subkey, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>> {
-    decrypt(key, context, b"record", sealed, "sealed record")
+    let text = decrypt(key, context, b"record", sealed.to_vec(), "sealed record")?;
+    Ok(text.to_vec())
 }
 
 #[cfg(test)]
@@ -238,7 +264,7 @@ mod tests {
     fn round_trip(content: &[u8]) -> SealedBlock {
         let id = BlockId::of(content);
         let sealed = seal(&key(), id, content, false).unwrap();
-        let opened = open(&key(), &id, sealed.codec, sealed.len, &sealed.bytes).unwrap();
+        let opened = open(&key(), &id, sealed.codec, sealed.len, sealed.bytes.clone()).unwrap();
         assert_eq!(opened, trim_zeros(content));
         sealed
     }
@@ -255,13 +281,13 @@ mod tests {
             let mut bytes = sealed.bytes.clone();
             let at = at % bytes.len();
             bytes[at] ^= 1 << bit;
-            prop_assert!(open(&key(), &sealed.id, sealed.codec, sealed.len, &bytes).is_err());
+            prop_assert!(open(&key(), &sealed.id, sealed.codec, sealed.len, bytes).is_err());
         }
 
         #[test]
         fn hostile_bytes_never_panic(bytes: Vec<u8>, len: u32, zstd: bool) {
             let codec = if zstd { Codec::Zstd } else { Codec::Raw };
-            prop_assert!(open(&key(), &BlockId::ZERO, codec, len, &bytes).is_err());
+            prop_assert!(open(&key(), &BlockId::ZERO, codec, len, bytes).is_err());
         }
     }
 
@@ -288,10 +314,10 @@ mod tests {
             bytes,
             ..
         } = &sealed;
-        assert!(open(&other, id, *codec, *len, bytes).is_err());
-        assert!(open(&key(), &BlockId::ZERO, *codec, *len, bytes).is_err());
-        assert!(open(&key(), id, Codec::Zstd, *len, bytes).is_err());
-        assert!(open(&key(), id, *codec, *len + 1, bytes).is_err());
+        assert!(open(&other, id, *codec, *len, bytes.clone()).is_err());
+        assert!(open(&key(), &BlockId::ZERO, *codec, *len, bytes.clone()).is_err());
+        assert!(open(&key(), id, Codec::Zstd, *len, bytes.clone()).is_err());
+        assert!(open(&key(), id, *codec, *len + 1, bytes.clone()).is_err());
     }
 
     #[test]

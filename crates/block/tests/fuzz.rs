@@ -199,15 +199,15 @@ proptest! {
     fn sealed_blocks(content in prop::collection::vec(0u8..4, 0..2000), spoils in spoils(), len: u32) {
         let id = BlockId::of(&content);
         let block = seal(&key(), id, &content, false).unwrap();
-        let opened = open(&key(), &id, block.codec, block.len, &block.bytes).unwrap();
+        let opened = open(&key(), &id, block.codec, block.len, block.bytes.clone()).unwrap();
         prop_assert_eq!(BlockId::of(&opened), id);
         let bad = spoil(block.bytes.to_vec(), &spoils);
         if bad != block.bytes {
-            prop_assert!(open(&key(), &id, block.codec, block.len, &bad).is_err());
+            prop_assert!(open(&key(), &id, block.codec, block.len, bad.clone()).is_err());
         }
         // A catalog that lies about length or codec must not make a zip bomb of a block.
         for codec in (0..=u8::MAX).filter_map(|codec| Codec::try_from(codec).ok()) {
-            if let Ok(opened) = open(&key(), &id, codec, len, &block.bytes) {
+            if let Ok(opened) = open(&key(), &id, codec, len, block.bytes.clone()) {
                 prop_assert_eq!(BlockId::of(&opened), id);
             }
         }

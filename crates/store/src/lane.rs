@@ -28,6 +28,17 @@ pub(crate) struct Lane {
     pub(crate) keys: Arc<Keys>,
     /// Blocks that may be read before a client asks for them.
     pub(crate) read_ahead_permits: Arc<Semaphore>,
+    /// Sealed bytes that may be on their way out: read, but not opened yet.
+    pub(crate) read_permits: Arc<Semaphore>,
+}
+
+/// Sealed bytes that may be read at the same time, over all streams. They are held only until they are
+/// opened, so no slow client holds another up; beside them lie as many joined and as many opened ones.
+const READ_BYTES_MAX: usize = 20 << 20;
+
+/// The bound of [`Lane::read_permits`], shared by all lanes.
+pub(crate) fn read_permits() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(READ_BYTES_MAX))
 }
 
 impl Lane {
@@ -76,13 +87,18 @@ impl Lane {
         let Place { row, blob, array } = place;
         let (_, array) = &self.arrays[*array];
         let start = row.start as u64;
+        let shut = |source| Error::new(ErrorKind::Unavailable, "shutting down").with_source(source);
+        let wanted = u32::try_from(row.sealed_len)
+            .unwrap_or(u32::MAX)
+            .min(READ_BYTES_MAX as u32);
+        let _room = self.read_permits.acquire_many(wanted).await.map_err(shut)?;
         let sealed = array
             .read(blob, start..start + row.sealed_len as u64)
             .await?;
         let codec = Codec::try_from(row.codec as u8)?;
         let (keys, id, len) = (self.keys.clone(), row.id, row.len as u32);
-        let opened = move || open(&keys.block, &id, codec, len, &sealed);
-        Ok(blocking::run(len as usize, opened).await??.into())
+        let opened = move || open(&keys.block, &id, codec, len, sealed.into());
+        Ok(blocking::run(len as usize, opened).await??)
     }
 }
 

@@ -13,7 +13,7 @@ use dolium_catalog::{
 };
 use tokio::sync::Semaphore;
 
-use crate::lane::Lane;
+use crate::lane::{Lane, read_permits};
 use crate::packer::Packer;
 use crate::settings::Keys;
 use crate::verbs::load_references;
@@ -42,6 +42,7 @@ impl Relinker {
             catalog: catalog.clone(),
             keys: keys.clone(),
             read_ahead_permits: Arc::new(Semaphore::new(0)),
+            read_permits: read_permits(),
         };
         let lanes = arrays
             .iter()

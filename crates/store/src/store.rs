@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::journal::Journal;
-use crate::lane::Lane;
+use crate::lane::{Lane, read_permits};
 use crate::names::ContainerName;
 use crate::packer::Packer;
 use crate::settings::{Durability, Keys, StoreParts, StoreSettings};
@@ -49,6 +49,7 @@ impl Store {
         let default_array = default.name().to_owned();
         recover::refuse_unfinished(&catalog).await?;
         let keys = Arc::new(Keys::new(&master_key));
+        let read_permits = read_permits();
         let read_ahead_permits = Arc::new(Semaphore::new(settings.read_ahead_blocks_max));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let journal_array = default.clone();
@@ -70,6 +71,7 @@ impl Store {
                 catalog: catalog.clone(),
                 keys: keys.clone(),
                 read_ahead_permits: read_ahead_permits.clone(),
+                read_permits: read_permits.clone(),
             };
             (array.name().to_owned(), lane)
         });

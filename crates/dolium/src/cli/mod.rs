@@ -83,6 +83,10 @@ enum Command {
     },
 }
 
+/// Threads for work that blocks. Enough for every directory provider to hang with a few requests each;
+/// every thread costs memory of its own.
+const BLOCKING_THREADS_MAX: usize = 96;
+
 /// Where data lie when nobody says otherwise.
 fn default_data_dir() -> PathBuf {
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
@@ -124,6 +128,7 @@ fn run(arguments: Arguments) -> Result<Outcome> {
     crate::telemetry::log(log_format, filter)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
         .build()?;
     let outcome = runtime.block_on(async {
         match command {
