@@ -49,6 +49,6 @@ export DOLIUM_TEST_POSTGRES="postgres://dolium@127.0.0.1:$port/postgres"
 if [ $# -gt 0 ]; then
   "$@"
 else
-  scripts/nextest.sh -p dolium-catalog
+  scripts/nextest.sh dolium-catalog
   conformance/postgres/s3.sh
 fi

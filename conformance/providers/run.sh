@@ -100,7 +100,7 @@ contract() {
   output=$run/$name.out
   if ! env DOLIUM_TEST_S3_ENDPOINT="http://127.0.0.1:$port" DOLIUM_TEST_S3_BUCKET=dolium \
     DOLIUM_TEST_S3_ACCESS_KEY=S3RVER DOLIUM_TEST_S3_SECRET_KEY=S3RVER RUST_BACKTRACE=0 "$@" \
-    cargo test --quiet -p dolium-provider --test s3_contract -- --nocapture >"$output" 2>&1; then
+    cargo test --quiet --locked --workspace --test s3_contract -- --nocapture >"$output" 2>&1; then
     cat "$output" >&2
     return 1
   fi
