@@ -89,27 +89,15 @@ impl Admin {
     ) -> Result<T> {
         let body = body.map(serde_json::to_vec).transpose()?;
         let response = self.send(method, path, body.unwrap_or_default()).await?;
-        let status = response.status();
-        let limited = http_body_util::Limited::new(response.into_body(), ANSWER_LEN_MAX);
-        let bytes = limited
-            .collect()
-            .await
-            .map_err(|error| anyhow!("the answer broke off: {error}"))?;
-        let bytes = bytes.to_bytes();
-        if !status.is_success() {
-            let said = serde_json::from_slice::<Value>(&bytes).ok();
-            let said = said.and_then(|value| value["error"].as_str().map(str::to_owned));
-            bail!(said.unwrap_or_else(|| format!("the server answered {status}")));
-        }
+        let response = accepted(response).await?;
+        let bytes = whole(response).await?;
         serde_json::from_slice(&bytes).context("the server's answer is not understood")
     }
 
     /// Starts long work; `each` hears every line, and the last one is the summary.
     pub(crate) async fn follow(self, path: &str, mut each: impl FnMut(Line)) -> Result<Value> {
         let response = self.send(Method::POST, path, Vec::new()).await?;
-        if !response.status().is_success() {
-            bail!("the server answered {}", response.status());
-        }
+        let response = accepted(response).await?;
         let mut stream = response.into_body().into_data_stream();
         let mut buffer: Vec<u8> = Vec::new();
         while let Some(bytes) = stream.next().await {
@@ -167,6 +155,27 @@ impl Admin {
             }
         }
     }
+}
+
+/// A response of success, or what the server said instead.
+async fn accepted(response: Response<Body>) -> Result<Response<Body>> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let bytes = whole(response).await?;
+    let said = serde_json::from_slice::<Value>(&bytes).ok();
+    let said = said.and_then(|value| value["error"].as_str().map(str::to_owned));
+    bail!(said.unwrap_or_else(|| format!("the server answered {status}")))
+}
+
+/// An answer, read whole.
+async fn whole(response: Response<Body>) -> Result<Bytes> {
+    let limited = http_body_util::Limited::new(response.into_body(), ANSWER_LEN_MAX);
+    let collected = limited.collect().await;
+    Ok(collected
+        .map_err(|error| anyhow!("the answer broke off: {error}"))?
+        .to_bytes())
 }
 
 async fn exchange<I>(io: I, request: Request<http_body_util::Full<Bytes>>) -> Result<Response<Body>>

@@ -18,8 +18,8 @@ pub(super) struct Target {
     /// The data directory of a server on this machine.
     #[arg(long, global = true, value_name = "DIR", env = "DOLIUM_DATA_DIR", default_value_os_t = default_data_dir())]
     data_dir: PathBuf,
-    /// A server elsewhere, http://HOST:PORT; DOLIUM_ROOT_USER and DOLIUM_ROOT_PASSWORD say who asks.
-    #[arg(long, global = true, value_name = "URL", conflicts_with = "data_dir")]
+    /// A server elsewhere, http://HOST:PORT, instead of a data directory; DOLIUM_ROOT_USER and DOLIUM_ROOT_PASSWORD say who asks.
+    #[arg(long, global = true, value_name = "URL")]
     server: Option<String>,
     /// The configuration, needed only while no server runs on the data directory.
     #[arg(long, global = true, value_name = "FILE", env = "DOLIUM_CONFIG")]
