@@ -168,11 +168,11 @@ mod tests {
             "dolium user add anna --server http://h:1 --json",
             "dolium access-key list anna --data-dir d",
             "dolium status --data-dir d",
+            // The environment may name a data directory; a server that is named wins.
+            "dolium user add anna --data-dir d --server http://h:1",
         ] {
             let parsed = Arguments::try_parse_from(words.split(' '));
             assert!(parsed.is_ok(), "{words}: {parsed:?}");
         }
-        let both = "dolium user add anna --data-dir d --server http://h:1";
-        assert!(Arguments::try_parse_from(both.split(' ')).is_err());
     }
 }
