@@ -245,7 +245,6 @@ pub(crate) async fn ingest(lane: &Lane, chunking: Chunking, put: PutRequest) -> 
     };
     let mut intake = Intake::new(lane);
     let (mut ready, mut size) = (Vec::new(), 0u64);
-    let mut ids = Vec::new();
     while let Some(bytes) = body.next().await {
         let bytes = bytes?;
         size += bytes.len() as u64;
@@ -267,8 +266,7 @@ pub(crate) async fn ingest(lane: &Lane, chunking: Chunking, put: PutRequest) -> 
     let (root, new_blocks) = intake.finish().await?;
     let merkle = match (&root, chunking) {
         (Node::Leaf(extents), Chunking::Fixed(_)) => {
-            ids.extend(extents.iter().map(|extent| extent.id));
-            Some(MerkleRoot::of(ids))
+            Some(MerkleRoot::of(extents.iter().map(|extent| extent.id)))
         }
         _ => None,
     };
