@@ -54,4 +54,4 @@ pub use request::{
 };
 pub use settings::{Durability, StoreParts, StoreSettings, shard_key};
 pub use store::{Holdings, Store};
-pub use verbs::{AccessSettings, ContainerRequest, PART_NUMBER_MAX, UploadEntry};
+pub use verbs::{AccessSettings, ContainerOwner, ContainerRequest, PART_NUMBER_MAX, UploadEntry};

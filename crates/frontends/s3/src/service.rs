@@ -27,6 +27,7 @@ use crate::document::{DOCUMENT_LEN_MAX, Document};
 use crate::guard::{self, BodyKind};
 use crate::host::Domains;
 use crate::names::BucketRules;
+use crate::query::Query;
 use crate::verdict::Verdict;
 
 /// How far a client's clock may be off: 15 minutes, as on AWS.
@@ -86,6 +87,7 @@ impl S3FrontEnd {
         let id = self.0.ids.next();
         let resource = request.uri().path().to_owned();
         let method = request.method().clone();
+        let of_attributes = Query::parse(request.uri().query()).has("attributes");
         let expects = expects_continue(&request);
         let verdict = Verdict::default();
         let response = match self.prepare(request, &verdict) {
@@ -93,6 +95,9 @@ impl S3FrontEnd {
             Err(error) => answer::of_error(error),
         };
         let mut response = answer::finish(response, &id, &resource, &verdict);
+        if of_attributes && response.status().is_success() {
+            answer::unquote_tag(&mut response);
+        }
         if expects && !response.status().is_success() {
             // The client may never send the body it announced: what it sends next on this connection
             // would be taken for that body.

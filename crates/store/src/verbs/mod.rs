@@ -10,7 +10,7 @@ mod uploads;
 mod writing;
 
 pub use containers::ContainerRequest;
-pub use settings::AccessSettings;
+pub use settings::{AccessSettings, ContainerOwner};
 pub use uploads::{PART_NUMBER_MAX, UploadEntry};
 
 pub(crate) use copies::load_references;
