@@ -7,7 +7,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use dolium_identity::{Identity, Principal};
+use dolium_identity::{Identity, Principal, Secret};
 use http::HeaderMap;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
@@ -39,24 +39,37 @@ fn anonymous() -> S3Error {
     refuse(S3ErrorCode::AccessDenied, "Anonymous access is forbidden")
 }
 
+/// In a request that `s3s` finds unsigned: the principal whose signature was verified before.
+#[derive(Clone)]
+pub(crate) struct Verified(pub(crate) Arc<Principal>);
+
+/// The user and the secret of an access key.
+pub(crate) async fn lookup(
+    identity: &Identity,
+    access_key: &str,
+) -> S3Result<(Arc<Principal>, Secret)> {
+    let found = identity.lookup(access_key).await.map_err(|error| {
+        tracing::error!(%error, "an access key could not be looked up");
+        refuse(S3ErrorCode::ServiceUnavailable, "Please try again later.")
+    })?;
+    let Some((principal, secret)) = found else {
+        return Err(refuse(
+            S3ErrorCode::InvalidAccessKeyId,
+            "The AWS Access Key Id you provided does not exist in our records.",
+        ));
+    };
+    Ok((Arc::new(principal), secret))
+}
+
 /// Finds the secrets of access keys.
 pub(crate) struct Keys(pub(crate) Identity);
 
 #[async_trait::async_trait]
 impl S3Auth for Keys {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        let found = self.0.lookup(access_key).await.map_err(|error| {
-            tracing::error!(%error, "an access key could not be looked up");
-            refuse(S3ErrorCode::ServiceUnavailable, "Please try again later.")
-        })?;
-        let Some((principal, secret)) = found else {
-            return Err(refuse(
-                S3ErrorCode::InvalidAccessKeyId,
-                "The AWS Access Key Id you provided does not exist in our records.",
-            ));
-        };
+        let (principal, secret) = lookup(&self.0, access_key).await?;
         // Without a request around it (which does not happen) the gate finds no caller and refuses.
-        let _ = CALLER.try_with(|caller| caller.set(Arc::new(principal)));
+        let _ = CALLER.try_with(|caller| caller.set(principal));
         Ok(SecretKey::from(secret.expose()))
     }
 }
@@ -67,11 +80,14 @@ pub(crate) struct Gate;
 #[async_trait::async_trait]
 impl S3Access for Gate {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
-        context.credentials().ok_or_else(anonymous)?;
-        let caller = CALLER
-            .try_with(|caller| caller.get().cloned())
-            .ok()
-            .flatten();
+        let verified = context.extensions_mut().remove::<Verified>();
+        let caller = match (context.credentials(), verified) {
+            (None, verified) => verified.map(|Verified(principal)| principal),
+            (Some(_), _) => CALLER
+                .try_with(|caller| caller.get().cloned())
+                .ok()
+                .flatten(),
+        };
         let caller = caller.ok_or_else(anonymous)?;
         check_expected_owner(context.headers(), &caller)?;
         unsupported::check(context.headers())?;

@@ -18,6 +18,7 @@ use crate::checksum::{NAMESPACE, Plan, fill_checksums, kind_of};
 use crate::condition::{condition, only_tag};
 use crate::describe::{description, take_headers};
 use crate::error::{of_store, of_write, refuse};
+use crate::form::FromForm;
 use crate::names::{container, header_version_id, marker_id, path, selector, serial_id};
 use crate::verdict::Verdict;
 use dolium_identity::Principal;
@@ -64,7 +65,10 @@ pub(crate) async fn put(
     let trailers = request.trailing_headers.take();
     let mut input = request.input;
     let (bucket, key) = (container(&input.bucket)?, path(&input.key)?);
-    let len = body_len(input.content_length)?;
+    let announced = request.extensions.get::<FromForm>().is_none();
+    let len = announced
+        .then(|| body_len(input.content_length))
+        .transpose()?;
     let description = description(take_headers!(input))?;
     let condition = condition(
         input.if_match.take(),
@@ -74,7 +78,7 @@ pub(crate) async fn put(
     );
     let put = PutRequest {
         body: incoming(input.body.take(), verdict.clone()),
-        len: Some(len),
+        len,
         len_max: BODY_LEN_MAX,
         digests: plan.digests(),
         finish: plan.hook(trailers, verdict.clone()),
