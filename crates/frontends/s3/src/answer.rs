@@ -193,7 +193,7 @@ fn read_error(body: &Body) -> (String, String) {
 }
 
 /// Text as the content of an XML element; characters that XML cannot carry become `?`.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -1,12 +1,13 @@
 //! The service that a listener drives.
 //!
-//! Promises: every request gets an answer, also one that `s3s` itself gives up on; a body is not read
-//! before its request was found to be signed.
+//! Promises: every request gets an answer, also one that `s3s` itself gives up on; of a body no more is read
+//! before its request was found to be in order than the fields of a form.
 //! Does not: own sockets, TLS, timeouts or header limits; those are the listener's.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use dolium_identity::Identity;
@@ -14,17 +15,18 @@ use dolium_store::Store;
 use futures::future::BoxFuture;
 use http::{HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
-use s3s::Body;
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::stream::DynByteStream;
+use s3s::{Body, S3Result};
 
 use crate::answer::{self, RequestIds};
 use crate::api::Api;
 use crate::auth::{Gate, Keys, in_request};
 use crate::chunked::Guarded;
 use crate::document::{DOCUMENT_LEN_MAX, Document};
-use crate::guard::{self, BodyKind};
+use crate::form::{self, Desk};
+use crate::guard::{self, BodyKind, Rules};
 use crate::host::Domains;
 use crate::names::BucketRules;
 use crate::query::Query;
@@ -44,6 +46,10 @@ pub struct S3Settings {
     pub domains: Vec<String>,
     /// The region that it says it is in.
     pub region: String,
+    /// Whether requests may be signed with version 2, which protects no body and knows no region.
+    pub sigv2: bool,
+    /// Whether policies of browser forms may be signed with version 2.
+    pub post_sigv2: bool,
 }
 
 /// The S3 protocol as a `hyper` and `tower` service. Cheap to clone: one per connection.
@@ -52,7 +58,9 @@ pub struct S3FrontEnd(Arc<Inner>);
 
 struct Inner {
     s3: S3Service,
-    domains: Domains,
+    identity: Identity,
+    rules: Rules,
+    post_sigv2: bool,
     ids: RequestIds,
 }
 
@@ -68,15 +76,18 @@ pub fn service(settings: S3Settings) -> S3FrontEnd {
         store: settings.store.clone(),
         identity: identity.clone(),
     };
+    let (sigv2, post_sigv2) = (settings.sigv2, settings.post_sigv2);
     let mut builder = S3ServiceBuilder::new(Api::new(settings));
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
-    builder.set_auth(Keys(identity));
+    builder.set_auth(Keys(identity.clone()));
     builder.set_access(gate);
     builder.set_host(domains.clone());
     builder.set_validation(BucketRules);
     S3FrontEnd(Arc::new(Inner {
         s3: builder.build(),
-        domains,
+        identity,
+        rules: Rules { domains, sigv2 },
+        post_sigv2,
         ids: RequestIds::new(),
     }))
 }
@@ -90,10 +101,7 @@ impl S3FrontEnd {
         let of_attributes = Query::parse(request.uri().query()).has("attributes");
         let expects = expects_continue(&request);
         let verdict = Verdict::default();
-        let response = match self.prepare(request, &verdict) {
-            Ok(request) => self.run(request).await,
-            Err(error) => answer::of_error(error),
-        };
+        let response = self.route(request, &verdict).await;
         let mut response = answer::finish(response, &id, &resource, &verdict);
         if of_attributes && response.status().is_success() {
             answer::unquote_tag(&mut response);
@@ -114,9 +122,23 @@ impl S3FrontEnd {
         response
     }
 
-    fn prepare(&self, request: Request<Body>, verdict: &Verdict) -> s3s::S3Result<Request<Body>> {
+    async fn route(&self, request: Request<Body>, verdict: &Verdict) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let form = form::target(&parts, &self.0.rules.domains);
+        let request = Request::from_parts(parts, body);
+        let answered = match form {
+            Some(bucket) => self.take_form(request, &bucket, verdict).await,
+            None => match self.prepare(request, verdict) {
+                Ok(request) => Ok(self.run(request).await),
+                Err(error) => Err(error),
+            },
+        };
+        answered.unwrap_or_else(answer::of_error)
+    }
+
+    fn prepare(&self, request: Request<Body>, verdict: &Verdict) -> S3Result<Request<Body>> {
         let (mut parts, body) = request.into_parts();
-        let kind = guard::inspect(&mut parts, &self.0.domains)?;
+        let kind = guard::inspect(&mut parts, &self.0.rules, now())?;
         parts.extensions.insert(verdict.clone());
         let wrapped: DynByteStream = match kind {
             BodyKind::Plain => return Ok(Request::from_parts(parts, body)),
@@ -128,6 +150,21 @@ impl S3FrontEnd {
         Ok(Request::from_parts(parts, Body::from(wrapped)))
     }
 
+    async fn take_form(
+        &self,
+        request: Request<Body>,
+        bucket: &str,
+        verdict: &Verdict,
+    ) -> S3Result<Response<Body>> {
+        let desk = Desk {
+            identity: &self.0.identity,
+            sigv2: self.0.post_sigv2,
+            now: now(),
+        };
+        let (put, reply) = desk.accept(request, bucket, verdict).await?;
+        Ok(reply.finish(self.run(put).await))
+    }
+
     async fn run(&self, request: Request<Body>) -> Response<Body> {
         match in_request(self.0.s3.call(request)).await {
             Ok(response) => response,
@@ -137,6 +174,13 @@ impl S3FrontEnd {
             }
         }
     }
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH);
+    let seconds = elapsed.map(|elapsed| elapsed.as_secs()).unwrap_or_default();
+    i64::try_from(seconds).unwrap_or(i64::MAX)
 }
 
 /// Whether a client waits for `100 Continue` before it sends the body. HTTP/2 has a stream for each
