@@ -29,6 +29,7 @@ mod copy;
 mod date;
 mod describe;
 mod document;
+mod encryption;
 mod error;
 mod escape;
 mod form;
