@@ -23,6 +23,7 @@ mod chunked;
 mod composite;
 mod condition;
 mod copy;
+mod cors;
 mod date;
 mod describe;
 mod document;
@@ -43,5 +44,6 @@ mod time;
 mod unsupported;
 mod verdict;
 mod version_listing;
+mod website;
 
 pub use service::{S3FrontEnd, S3Settings, service};
