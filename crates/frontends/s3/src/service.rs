@@ -32,6 +32,7 @@ use crate::form::{self, Desk};
 use crate::guard::{self, BodyKind, Rules};
 use crate::host::Domains;
 use crate::names::{BucketRules, container};
+use crate::query::Query;
 use crate::setting;
 use crate::verdict::Verdict;
 use crate::website::{self, Visit};
@@ -82,11 +83,15 @@ pub fn service(settings: S3Settings) -> S3FrontEnd {
     config.xml_max_body_size = DOCUMENT_LEN_MAX;
     config.presigned_url_max_skew_time_secs = CLOCK_SKEW_SECONDS_MAX;
     let identity = settings.identity.clone();
+    let gate = Gate {
+        store: settings.store.clone(),
+        identity: identity.clone(),
+    };
     let (sigv2, post_sigv2) = (settings.sigv2, settings.post_sigv2);
     let mut builder = S3ServiceBuilder::new(Api::new(settings));
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
     builder.set_auth(Keys(identity.clone()));
-    builder.set_access(Gate);
+    builder.set_access(gate);
     builder.set_host(domains.clone());
     builder.set_validation(BucketRules);
     S3FrontEnd(Arc::new(Inner {
@@ -106,6 +111,7 @@ impl S3FrontEnd {
         let id = self.0.ids.next();
         let resource = request.uri().path().to_owned();
         let method = request.method().clone();
+        let of_attributes = Query::parse(request.uri().query()).has("attributes");
         let expects = expects_continue(&request);
         let verdict = Verdict::default();
         let (parts, body) = request.into_parts();
@@ -115,6 +121,9 @@ impl S3FrontEnd {
         let request = Request::from_parts(parts, body);
         let response = self.route(request, &asked, &verdict).await;
         let mut response = answer::finish(response, &id, &resource, &verdict);
+        if of_attributes && response.status().is_success() {
+            answer::unquote_tag(&mut response);
+        }
         if method != Method::OPTIONS {
             self.mark(&asked, &mut response).await;
         }
@@ -134,7 +143,12 @@ impl S3FrontEnd {
         response
     }
 
-    async fn route(&self, request: Request<Body>, asked: &Asked, verdict: &Verdict) -> Response<Body> {
+    async fn route(
+        &self,
+        request: Request<Body>,
+        asked: &Asked,
+        verdict: &Verdict,
+    ) -> Response<Body> {
         let (parts, body) = request.into_parts();
         if parts.method == Method::OPTIONS {
             return self.preflight(asked).await.unwrap_or_else(answer::of_error);
@@ -181,7 +195,11 @@ impl S3FrontEnd {
         asked: &Asked,
         key: &str,
     ) -> S3Result<Option<Option<T>>> {
-        let Some(bucket) = asked.bucket.as_deref().and_then(|name| container(name).ok()) else {
+        let Some(bucket) = asked
+            .bucket
+            .as_deref()
+            .and_then(|name| container(name).ok())
+        else {
             return Ok(None);
         };
         let found = self.0.store.container_attributes(&bucket).await;

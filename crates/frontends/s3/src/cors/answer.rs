@@ -244,7 +244,11 @@ mod tests {
         assert_eq!(error.code().as_str(), "AccessForbidden");
         let many = vec!["x-amz-a"; HEADERS_MAX + 1].join(",");
         let many = ("access-control-request-headers", many.as_str());
-        assert!(asked("OPTIONS", &[origin, method, many]).check_preflight().is_err());
+        assert!(
+            asked("OPTIONS", &[origin, method, many])
+                .check_preflight()
+                .is_err()
+        );
     }
 
     #[test]

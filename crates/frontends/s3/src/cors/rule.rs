@@ -56,7 +56,9 @@ fn validate_rule(rule: &CORSRule) -> S3Result<()> {
         ("AllowedHeader", headers),
     ] {
         if let Some(entry) = list.iter().find(|entry| entry.matches('*').count() > 1) {
-            return invalid(format!("{kind} \"{entry}\" can not have more than one wildcard."));
+            return invalid(format!(
+                "{kind} \"{entry}\" can not have more than one wildcard."
+            ));
         }
     }
     if let Some(entry) = exposed.iter().find(|entry| entry.contains('*')) {
@@ -66,8 +68,14 @@ fn validate_rule(rule: &CORSRule) -> S3Result<()> {
         ));
     }
     let printable = |entry: &String| entry.bytes().all(|byte| (0x21..0x7f).contains(&byte));
-    if let Some(entry) = lists.iter().flat_map(|list| *list).find(|one| !printable(one)) {
-        return invalid(format!("\"{entry}\" is not an origin or a name of a header"));
+    if let Some(entry) = lists
+        .iter()
+        .flat_map(|list| *list)
+        .find(|one| !printable(one))
+    {
+        return invalid(format!(
+            "\"{entry}\" is not an origin or a name of a header"
+        ));
     }
     if rule.max_age_seconds.is_some_and(|seconds| seconds < 0) {
         return invalid("MaxAgeSeconds must not be negative".to_owned());
@@ -186,7 +194,10 @@ mod tests {
         let put = Some(("PUT".to_owned(), false));
         assert_eq!(found("foo.put", "PUT", &["x-amz-acl", "Content-Type"]), put);
         assert_eq!(found("foo.put", "PUT", &["x-other"]), None);
-        assert_eq!(found("any", "HEAD", &["x"]), Some(("HEAD".to_owned(), true)));
+        assert_eq!(
+            found("any", "HEAD", &["x"]),
+            Some(("HEAD".to_owned(), true))
+        );
         assert_eq!(found("any", "DELETE", &[]), None);
     }
 

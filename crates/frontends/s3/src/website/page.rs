@@ -75,7 +75,10 @@ mod tests {
     #[test]
     fn redirects_need_an_address() {
         let good = redirect(StatusCode::FOUND, "/a/");
-        assert_eq!((good.status(), &good.headers()["location"]), (StatusCode::FOUND, &HeaderValue::from_static("/a/")));
+        assert_eq!(
+            (good.status(), &good.headers()["location"]),
+            (StatusCode::FOUND, &HeaderValue::from_static("/a/"))
+        );
         assert_eq!(redirect(StatusCode::FOUND, "/a\r\nb").status(), 500);
     }
 }

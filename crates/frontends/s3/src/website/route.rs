@@ -64,12 +64,12 @@ fn validate_rule(rule: &RoutingRule) -> S3Result<()> {
     }
     let protocol = protocol.as_ref().map(|protocol| protocol.as_str());
     let texts = [host_name, replace_key_prefix_with, replace_key_with];
-    if protocol.is_none() && http_redirect_code.is_none() && texts.iter().all(|one| one.is_none())
-    {
+    if protocol.is_none() && http_redirect_code.is_none() && texts.iter().all(|one| one.is_none()) {
         return invalid("A Redirect must name at least one change");
     }
     check_target(host_name.as_ref(), protocol)?;
-    let within = |text: &Option<String>| text.as_ref().is_none_or(|text| text.len() <= TEXT_LEN_MAX);
+    let within =
+        |text: &Option<String>| text.as_ref().is_none_or(|text| text.len() <= TEXT_LEN_MAX);
     if !texts.iter().all(|one| within(one)) {
         return invalid("A text of the Redirect is too long");
     }
@@ -104,9 +104,8 @@ fn validate_rule(rule: &RoutingRule) -> S3Result<()> {
 
 fn check_target(host: Option<&String>, protocol: Option<&str>) -> S3Result<()> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
-    let good = |host: &String| {
-        !host.is_empty() && host.len() <= TEXT_LEN_MAX && host.bytes().all(plain)
-    };
+    let good =
+        |host: &String| !host.is_empty() && host.len() <= TEXT_LEN_MAX && host.bytes().all(plain);
     if !host.is_none_or(good) {
         let message = "The HostName is not the name of a host";
         return Err(refuse(S3ErrorCode::InvalidArgument, message));
@@ -158,7 +157,10 @@ fn target(rule: &RoutingRule, key: &str, secure: bool) -> String {
         .as_ref()
         .and_then(|condition| condition.key_prefix_equals.as_deref())
         .unwrap_or_default();
-    let key = match (&redirect.replace_key_with, &redirect.replace_key_prefix_with) {
+    let key = match (
+        &redirect.replace_key_with,
+        &redirect.replace_key_prefix_with,
+    ) {
         (Some(key), _) => key.clone(),
         (None, Some(replacement)) => {
             let rest = key.strip_prefix(prefix).unwrap_or(key);
@@ -168,7 +170,12 @@ fn target(rule: &RoutingRule, key: &str, secure: bool) -> String {
     };
     let protocol = redirect.protocol.as_ref();
     let protocol = protocol.map(|protocol| protocol.as_str());
-    address(redirect.host_name.as_deref(), protocol, &escape::path(&key), secure)
+    address(
+        redirect.host_name.as_deref(),
+        protocol,
+        &escape::path(&key),
+        secure,
+    )
 }
 
 /// An address on a host; on the visitor's own when none is named. `path` has no leading slash.
@@ -235,8 +242,16 @@ mod tests {
     #[test]
     fn the_first_rule_that_holds() {
         let rules = [
-            rule(Some("docs/"), None, redirect(None, Some("documents/"), None)),
-            rule(Some("old"), Some("404"), redirect(Some("h.example"), None, None)),
+            rule(
+                Some("docs/"),
+                None,
+                redirect(None, Some("documents/"), None),
+            ),
+            rule(
+                Some("old"),
+                Some("404"),
+                redirect(Some("h.example"), None, None),
+            ),
             rule(None, Some("403"), redirect(None, None, Some("login page"))),
         ];
         let to = |key: &str, status: Option<u16>| {
@@ -246,7 +261,10 @@ mod tests {
         assert_eq!(to("docs/a b", None).as_deref(), Some("/documents/a%20b"));
         assert_eq!(to("docs/a", Some(404)), None);
         assert_eq!(to("old/x", None), None);
-        assert_eq!(to("old/x", Some(404)).as_deref(), Some("http://h.example/old/x"));
+        assert_eq!(
+            to("old/x", Some(404)).as_deref(),
+            Some("http://h.example/old/x")
+        );
         assert_eq!(to("any", Some(403)).as_deref(), Some("/login%20page"));
         assert_eq!(to("any", Some(404)), None);
     }
@@ -301,7 +319,9 @@ mod tests {
         none.index_document = None;
         assert!(validate(&none).is_err());
         let mut slash = good.clone();
-        slash.index_document = Some(IndexDocument { suffix: "a/b".into() });
+        slash.index_document = Some(IndexDocument {
+            suffix: "a/b".into(),
+        });
         assert!(validate(&slash).is_err());
         let all = RedirectAllRequestsTo {
             host_name: "h".into(),
