@@ -23,13 +23,13 @@ use s3s::{Body, S3ErrorCode, S3Result};
 
 use crate::answer::{self, RequestIds};
 use crate::api::Api;
-use crate::auth::{Gate, Keys, in_request};
+use crate::auth::{self, Gate, Keys, in_request};
 use crate::chunked::Guarded;
 use crate::cors::{self, Asked};
 use crate::document::{DOCUMENT_LEN_MAX, Document};
 use crate::error::{of_store, refuse};
 use crate::form::{self, Desk};
-use crate::guard::{self, BodyKind, Rules};
+use crate::guard::{self, BodyKind, Claim, Mechanism, Rules};
 use crate::host::Domains;
 use crate::names::{BucketRules, container};
 use crate::query::Query;
@@ -162,7 +162,7 @@ impl S3FrontEnd {
         let request = Request::from_parts(parts, body);
         let answered = match form {
             Some(bucket) => self.take_form(request, &bucket, verdict).await,
-            None => match self.prepare(request, verdict) {
+            None => match self.prepare(request, verdict).await {
                 Ok(request) => Ok(self.run(request).await),
                 Err(error) => Err(error),
             },
@@ -220,9 +220,15 @@ impl S3FrontEnd {
         }
     }
 
-    fn prepare(&self, request: Request<Body>, verdict: &Verdict) -> S3Result<Request<Body>> {
+    async fn prepare(&self, request: Request<Body>, verdict: &Verdict) -> S3Result<Request<Body>> {
         let (mut parts, body) = request.into_parts();
         let kind = guard::inspect(&mut parts, &self.0.rules, now())?;
+        let mechanism = guard::mechanism(&parts)?;
+        if matches!(mechanism, Mechanism::V2Header | Mechanism::V2Query) {
+            let claim = Claim::of_request(&parts, &self.0.rules.domains)?;
+            let (_, secret) = auth::lookup(&self.0.identity, &claim.access_key).await?;
+            claim.verify(secret.expose(), &mut parts)?;
+        }
         parts.extensions.insert(verdict.clone());
         let wrapped: DynByteStream = match kind {
             BodyKind::Plain => return Ok(Request::from_parts(parts, body)),

@@ -24,6 +24,7 @@ use crate::host::Domains;
 use crate::query::Query;
 
 pub(crate) use mechanism::Mechanism;
+pub(crate) use v2::Claim;
 
 /// Query parameters of operations that `s3s` does not know and would take for plainer ones.
 const UNKNOWN_OPERATIONS: [&str; 7] = [
