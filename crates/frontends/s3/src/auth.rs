@@ -87,16 +87,13 @@ pub(crate) struct Gate {
 #[async_trait::async_trait]
 impl S3Access for Gate {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
-        let looked_up = || CALLER.try_with(|caller| caller.get().cloned());
         let verified = context.extensions_mut().remove::<Verified>();
         let by_form = verified.is_some();
+        let looked_up = || CALLER.try_with(|caller| caller.get().cloned());
         let caller = match (context.credentials(), verified) {
-            (None, None) => Caller::anonymous(),
+            (Some(_), _) => Caller::user(looked_up().ok().flatten().ok_or_else(denied)?),
             (None, Some(Verified(principal))) => Caller::user(principal),
-            (Some(_), _) => {
-                let principal = looked_up().ok().flatten().ok_or_else(denied)?;
-                Caller::user(principal)
-            }
+            (None, None) => Caller::anonymous(),
         };
         unsupported::check(context.headers())?;
         self.check_expected_owners(context).await?;
