@@ -88,6 +88,8 @@ pub(crate) struct S3 {
     pub(crate) sigv2: bool,
     /// Whether policies of browser forms may be signed with version 2.
     pub(crate) post_sigv2: bool,
+    /// Domains below which the first label is a bucket that is shown as a website.
+    pub(crate) website_domains: Vec<String>,
 }
 
 impl Default for S3 {
@@ -97,6 +99,7 @@ impl Default for S3 {
             region: "us-east-1".to_owned(),
             sigv2: false,
             post_sigv2: true,
+            website_domains: Vec::new(),
         }
     }
 }

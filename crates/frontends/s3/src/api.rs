@@ -12,8 +12,8 @@ use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result};
 use crate::error::{not_configured, of_store};
 use crate::service::S3Settings;
 use crate::{
-    access, acl, bucket, copy, encryption, listing, multipart, object, object_lock, part, reading,
-    tagging, version_listing,
+    access, acl, bucket, copy, cors, encryption, listing, multipart, object, object_lock, part,
+    reading, tagging, version_listing, website,
 };
 
 /// The operations over one store.
@@ -197,6 +197,12 @@ operations! {
         put_object_retention(PutObjectRetentionInput) -> PutObjectRetentionOutput: object_lock::put_retention;
         get_object_legal_hold(GetObjectLegalHoldInput) -> GetObjectLegalHoldOutput: object_lock::legal_hold;
         put_object_legal_hold(PutObjectLegalHoldInput) -> PutObjectLegalHoldOutput: object_lock::put_legal_hold;
+        get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput: cors::get;
+        put_bucket_cors(PutBucketCorsInput) -> PutBucketCorsOutput: cors::put;
+        delete_bucket_cors(DeleteBucketCorsInput) -> DeleteBucketCorsOutput: cors::delete;
+        get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput: website::get;
+        put_bucket_website(PutBucketWebsiteInput) -> PutBucketWebsiteOutput: website::put;
+        delete_bucket_website(DeleteBucketWebsiteInput) -> DeleteBucketWebsiteOutput: website::delete;
         put_object(PutObjectInput) -> PutObjectOutput: object::put;
         delete_object(DeleteObjectInput) -> DeleteObjectOutput: object::delete;
         delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput: object::delete_many;
@@ -216,8 +222,6 @@ operations! {
         list_parts(ListPartsInput) -> ListPartsOutput: part::list;
     }
     unset {
-        get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput: GetBucketWebsite, NoSuchWebsiteConfiguration;
-        get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput: GetBucketCORS, NoSuchCORSConfiguration;
         get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput: GetLifecycleConfiguration, NoSuchLifecycleConfiguration;
         get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput: GetReplicationConfiguration, ReplicationConfigurationNotFoundError;
     }

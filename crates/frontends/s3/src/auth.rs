@@ -88,6 +88,7 @@ pub(crate) struct Gate {
 impl S3Access for Gate {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
         let verified = context.extensions_mut().remove::<Verified>();
+        let by_form = verified.is_some();
         let looked_up = || CALLER.try_with(|caller| caller.get().cloned());
         let caller = match (context.credentials(), verified) {
             (Some(_), _) => Caller::user(looked_up().ok().flatten().ok_or_else(denied)?),
@@ -97,7 +98,10 @@ impl S3Access for Gate {
         unsupported::check(context.headers())?;
         self.check_expected_owners(context).await?;
         let peer = context.extensions_mut().get::<Peer>().copied();
-        let circumstances = circumstances::gather(context.headers(), context.uri(), peer);
+        let mut circumstances = circumstances::gather(context.headers(), context.uri(), peer);
+        if by_form {
+            circumstances.set("s3:authType", "POST");
+        }
         let caller = caller.with_context(circumstances);
         context.extensions_mut().insert(caller);
         Ok(())

@@ -26,6 +26,7 @@ mod circumstances;
 mod composite;
 mod condition;
 mod copy;
+mod cors;
 mod date;
 mod describe;
 mod document;
@@ -51,6 +52,7 @@ mod time;
 mod unsupported;
 mod verdict;
 mod version_listing;
+mod website;
 
 pub use circumstances::Peer;
 pub use service::{S3FrontEnd, S3Settings, service};
