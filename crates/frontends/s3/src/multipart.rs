@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use dolium_store::access::Action;
 use dolium_store::{
     Caller, CompleteRequest, ContainerName, Description, Finish, ObjectPath, Part, Reason, Upload,
     UploadEntry, Version,
@@ -161,7 +162,7 @@ pub(crate) async fn complete(
     let parts = named_parts(&named)?;
     let upload = api
         .store
-        .upload(&caller, &bucket, &key, &input.upload_id)
+        .upload(&caller, &bucket, &key, &input.upload_id, Action::PutObject)
         .await;
     let upload = match upload {
         Ok(upload) => upload,

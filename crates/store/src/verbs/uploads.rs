@@ -88,15 +88,15 @@ impl Store {
         .await
     }
 
-    /// Describes an upload.
+    /// Describes an upload to who may do this with it.
     pub async fn upload(
         &self,
         who: &Caller,
         container: &ContainerName,
         path: &ObjectPath,
         upload_id: &str,
+        action: Action,
     ) -> Result<Upload> {
-        let action = Action::ListMultipartUploadParts;
         let (_, row) = self
             .open_upload(who, container, path, upload_id, action)
             .await?;
