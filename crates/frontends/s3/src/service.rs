@@ -63,10 +63,14 @@ pub fn service(settings: S3Settings) -> S3FrontEnd {
     config.xml_max_body_size = DOCUMENT_LEN_MAX;
     config.presigned_url_max_skew_time_secs = CLOCK_SKEW_SECONDS_MAX;
     let identity = settings.identity.clone();
+    let gate = Gate {
+        store: settings.store.clone(),
+        identity: identity.clone(),
+    };
     let mut builder = S3ServiceBuilder::new(Api::new(settings));
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
     builder.set_auth(Keys(identity));
-    builder.set_access(Gate);
+    builder.set_access(gate);
     builder.set_host(domains.clone());
     builder.set_validation(BucketRules);
     S3FrontEnd(Arc::new(Inner {

@@ -2,11 +2,15 @@
 
 mod containers;
 mod copies;
+mod guards;
 mod listings;
 mod objects;
+mod settings;
 mod uploads;
 mod writing;
 
+pub use containers::ContainerRequest;
+pub use settings::AccessSettings;
 pub use uploads::{PART_NUMBER_MAX, UploadEntry};
 
 pub(crate) use copies::load_references;
