@@ -109,6 +109,8 @@ pub enum Reason {
     Locked,
     /// Object lock needs versioning to stay on.
     VersioningNeeded,
+    /// There is no such storage class.
+    BadStorageClass,
     /// The key of an encrypted object is missing, wrong, or not asked for.
     BadKey,
 }

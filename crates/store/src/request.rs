@@ -75,6 +75,8 @@ pub struct Version {
     pub retention: Option<Retention>,
     /// Whether it is under legal hold.
     pub hold: bool,
+    /// When it ends by itself and by which rule, as far as the verb that answered looked.
+    pub expiry: Option<(Instant, String)>,
     /// What clients said of it.
     pub attributes: Attributes,
 }

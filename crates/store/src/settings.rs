@@ -43,7 +43,9 @@ pub struct StoreSettings {
     pub read_ahead_blocks_max: usize,
     /// Length at which a pack is closed.
     pub pack_len: usize,
-    /// Runs the background work (journal merging, collection) in this process.
+    /// The length of a day as lifecycle rules count it.
+    pub lifecycle_day: Duration,
+    /// Runs the background work (journal merging, collection, lifecycle) in this process.
     pub background: bool,
 }
 
@@ -56,6 +58,7 @@ impl Default for StoreSettings {
             ingest_bytes_max: 40 << 20,
             read_ahead_blocks_max: 8,
             pack_len: 16 << 20,
+            lifecycle_day: Duration::from_secs(24 * 3600),
             background: true,
         }
     }

@@ -12,6 +12,7 @@ use crate::attributes::Namespace;
 use crate::caller::Caller;
 use crate::ingest::NewBlocks;
 use crate::lane::Lane;
+use crate::lifecycle::with_expiry;
 use crate::lock::LOCK;
 use crate::permission::{ACCESS, ReadAction, TAGS, Target, permitted};
 use crate::reader::load_node;
@@ -62,6 +63,7 @@ impl Store {
             blocks.nodes = load_references(self.lane(&container)?, &new.root).await?;
         }
         let who = who.clone();
+        let day = self.inner.settings.lifecycle_day;
         self.commit(move |tx| {
             let target = Target::Path(new.path.as_str().as_bytes());
             let row = permitted(tx, &who, &name, Action::PutObject, target)?;
@@ -71,7 +73,7 @@ impl Store {
             writing::check(tx, &row, &new.path, &condition)?;
             writing::link(tx, &row.array_name, &row, &new.root, &blocks)?;
             let version = writing::write_version(tx, &row, serial, new)?;
-            rows::version(version, true)
+            Ok(with_expiry(&row, day, rows::version(version, true)?))
         })
         .await
     }

@@ -13,6 +13,7 @@ use super::writing::{self, NewVersion};
 use crate::caller::Caller;
 use crate::condition::Present;
 use crate::ingest::{self, Ingested};
+use crate::lifecycle::with_expiry;
 use crate::lock;
 use crate::names::{ContainerName, ObjectPath, Selector, Serial};
 use crate::permission::{self, ReadAction, Target, permitted};
@@ -58,6 +59,7 @@ impl Store {
             root,
         };
         let (who, container) = (who.clone(), container.clone());
+        let day = self.inner.settings.lifecycle_day;
         self.commit(move |tx| {
             let target = Target::Path(new.path.as_str().as_bytes());
             let row = permitted(tx, &who, &container, Action::PutObject, target)?;
@@ -67,7 +69,7 @@ impl Store {
             writing::check(tx, &row, &new.path, &condition)?;
             writing::link(tx, &row.array_name, &row, &new.root, &new_blocks)?;
             let version = writing::write_version(tx, &row, serial, new)?;
-            rows::version(version, true)
+            Ok(with_expiry(&row, day, rows::version(version, true)?))
         })
         .await
     }
@@ -112,8 +114,9 @@ impl Store {
         source: &Source,
         action: ReadAction,
     ) -> Result<Version> {
-        let (_, row, current) = self.open_source(who, source, action).await?;
-        rows::version(row, current)
+        let (container, row, current) = self.open_source(who, source, action).await?;
+        let day = self.inner.settings.lifecycle_day;
+        Ok(with_expiry(&container, day, rows::version(row, current)?))
     }
 
     /// Opens a version for reading.
@@ -122,8 +125,9 @@ impl Store {
         let root = Node::decode(&row.list)?;
         let range = resolve(range, row.size as u64)?;
         let body = reader::stream(self.lane(&container)?.clone(), root, range.clone());
+        let day = self.inner.settings.lifecycle_day;
         Ok(Reading {
-            version: rows::version(row, current)?,
+            version: with_expiry(&container, day, rows::version(row, current)?),
             range,
             body,
         })

@@ -10,6 +10,7 @@ use dolium_catalog::{ContainerRow, Versioning as RowVersioning, WriteTx};
 use super::guards::{check_public, encode_acl, list_of, refuse_lists};
 use crate::attributes::Attributes;
 use crate::caller::Caller;
+use crate::lifecycle::LIFECYCLE;
 use crate::lock::{self, CONTAINER, ContainerLock, LOCK};
 use crate::names::ContainerName;
 use crate::permission::{self, ACCESS, ACL, BLOCK, OWNERSHIP, POLICY, Target, permitted};
@@ -65,7 +66,7 @@ impl Store {
         namespace: &'static str,
         pairs: Vec<(&'static str, Option<String>)>,
     ) -> Result<()> {
-        if [ACCESS, LOCK].contains(&namespace) {
+        if [ACCESS, LOCK, LIFECYCLE].contains(&namespace) {
             let context = format!("the namespace {namespace} has its own verbs");
             return Err(Error::new(ErrorKind::Unexpected, context));
         }
@@ -262,7 +263,8 @@ impl Store {
         .await
     }
 
-    async fn edit_container(
+    /// Changes the attributes of a container, for who may do this.
+    pub(crate) async fn edit_container(
         &self,
         who: &Caller,
         action: Action,
