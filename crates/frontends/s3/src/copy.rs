@@ -18,6 +18,7 @@ use crate::condition::condition;
 use crate::describe::{self, description, take_headers};
 use crate::error::{of_store, refuse};
 use crate::guards;
+use crate::lifecycle;
 use crate::names::{container, header_version_id, path, selector};
 use crate::tagging;
 use crate::time::timestamp;
@@ -127,6 +128,7 @@ pub(crate) async fn copy(
     let version = api.store.copy(&caller, copy).await.map_err(copy_error)?;
     Ok(S3Response::new(CopyObjectOutput {
         version_id: header_version_id(&version, dolium_store::Selector::Current),
+        expiration: lifecycle::expiration_of(&version),
         copy_object_result: Some(result_of(version)),
         copy_source_version_id: source_version_id,
         ..CopyObjectOutput::default()

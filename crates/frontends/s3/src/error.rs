@@ -96,6 +96,7 @@ fn code_of_reason(reason: Reason) -> S3ErrorCode {
         Reason::LockMissing => S3ErrorCode::InvalidRequest,
         Reason::BadRetention => S3ErrorCode::InvalidArgument,
         Reason::VersioningNeeded => S3ErrorCode::InvalidBucketState,
+        Reason::BadStorageClass => S3ErrorCode::InvalidStorageClass,
         Reason::BadKey => S3ErrorCode::InvalidRequest,
     }
 }
@@ -176,7 +177,7 @@ mod tests {
         (ErrorKind::Unexpected, "InternalError", 500),
     ];
 
-    const REASONS: [(Reason, &str, u16); 31] = [
+    const REASONS: [(Reason, &str, u16); 32] = [
         (Reason::AclsOff, "AccessControlListNotSupported", 400),
         (
             Reason::AclsWithOwnership,
@@ -190,6 +191,7 @@ mod tests {
         (Reason::LockMissing, "InvalidRequest", 400),
         (Reason::BadRetention, "InvalidArgument", 400),
         (Reason::VersioningNeeded, "InvalidBucketState", 409),
+        (Reason::BadStorageClass, "InvalidStorageClass", 400),
         (Reason::BadKey, "InvalidRequest", 400),
         (Reason::NoSuchContainer, "NoSuchBucket", 404),
         (Reason::NoSuchObject, "NoSuchKey", 404),

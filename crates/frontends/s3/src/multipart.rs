@@ -24,6 +24,7 @@ use crate::composite::{self, Scheme};
 use crate::condition::condition;
 use crate::describe::{description, take_headers};
 use crate::error::{of_store, of_write, refuse};
+use crate::lifecycle;
 use crate::names::{container, header_version_id, path};
 use crate::object::{decorate, verdict};
 use crate::reading::PARTS;
@@ -189,6 +190,7 @@ fn completed(bucket: String, key: String, version: Version) -> CompleteMultipart
         key: Some(key),
         version_id: header_version_id(&version, dolium_store::Selector::Current),
         checksum_type: kind_of(&version),
+        expiration: lifecycle::expiration_of(&version),
         ..CompleteMultipartUploadOutput::default()
     };
     fill_checksums!(output, version.attributes.namespace(NAMESPACE));
