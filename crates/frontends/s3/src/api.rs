@@ -12,8 +12,8 @@ use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result};
 use crate::error::{not_configured, of_store};
 use crate::service::S3Settings;
 use crate::{
-    access, acl, bucket, copy, cors, encryption, listing, multipart, object, object_lock, part,
-    reading, tagging, version_listing, website,
+    access, acl, bucket, copy, cors, encryption, lifecycle, listing, multipart, object,
+    object_lock, part, payment, reading, tagging, version_listing, website,
 };
 
 /// The operations over one store.
@@ -185,6 +185,13 @@ operations! {
         get_bucket_tagging(GetBucketTaggingInput) -> GetBucketTaggingOutput: tagging::get_bucket;
         put_bucket_tagging(PutBucketTaggingInput) -> PutBucketTaggingOutput: tagging::put_bucket;
         delete_bucket_tagging(DeleteBucketTaggingInput) -> DeleteBucketTaggingOutput: tagging::delete_bucket;
+        get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput: lifecycle::get;
+        put_bucket_lifecycle_configuration(PutBucketLifecycleConfigurationInput) -> PutBucketLifecycleConfigurationOutput: lifecycle::put;
+        delete_bucket_lifecycle(DeleteBucketLifecycleInput) -> DeleteBucketLifecycleOutput: lifecycle::delete;
+        get_bucket_request_payment(GetBucketRequestPaymentInput) -> GetBucketRequestPaymentOutput: payment::get;
+        put_bucket_request_payment(PutBucketRequestPaymentInput) -> PutBucketRequestPaymentOutput: payment::put;
+        get_bucket_accelerate_configuration(GetBucketAccelerateConfigurationInput) -> GetBucketAccelerateConfigurationOutput: payment::accelerate;
+        put_bucket_accelerate_configuration(PutBucketAccelerateConfigurationInput) -> PutBucketAccelerateConfigurationOutput: payment::put_accelerate;
         get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput: tagging::get;
         put_object_tagging(PutObjectTaggingInput) -> PutObjectTaggingOutput: tagging::put;
         delete_object_tagging(DeleteObjectTaggingInput) -> DeleteObjectTaggingOutput: tagging::delete;
@@ -222,12 +229,10 @@ operations! {
         list_parts(ListPartsInput) -> ListPartsOutput: part::list;
     }
     unset {
-        get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput: GetLifecycleConfiguration, NoSuchLifecycleConfiguration;
         get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput: GetReplicationConfiguration, ReplicationConfigurationNotFoundError;
     }
     empty {
         get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput: GetBucketLogging;
-        get_bucket_accelerate_configuration(GetBucketAccelerateConfigurationInput) -> GetBucketAccelerateConfigurationOutput: GetAccelerateConfiguration;
         get_bucket_notification_configuration(GetBucketNotificationConfigurationInput) -> GetBucketNotificationConfigurationOutput: GetBucketNotification;
     }
 
@@ -239,16 +244,5 @@ operations! {
         let action = Action::ListBucket;
         bucket::require(self, &request, &request.input.bucket, action).await?;
         not_configured(S3ErrorCode::NoSuchKey)
-    }
-
-    /// The owner pays.
-    async fn get_bucket_request_payment(
-        &self,
-        request: S3Request<dto::GetBucketRequestPaymentInput>,
-    ) -> S3Result<S3Response<dto::GetBucketRequestPaymentOutput>> {
-        let action = Action::GetBucketRequestPayment;
-        bucket::require(self, &request, &request.input.bucket, action).await?;
-        let payer = Some(dto::Payer::from_static(dto::Payer::BUCKET_OWNER));
-        Ok(S3Response::new(dto::GetBucketRequestPaymentOutput { payer }))
     }
 }

@@ -15,6 +15,7 @@ use crate::digest::DigestSet;
 use crate::envelope::{self, Encryption, SEALED};
 use crate::ingest::NewBlocks;
 use crate::lane::Lane;
+use crate::lifecycle::with_expiry;
 use crate::lock::LOCK;
 use crate::permission::{self, ACCESS, ReadAction, TAGS, Target, permitted};
 use crate::reader::load_node;
@@ -73,6 +74,7 @@ impl Store {
             blocks.nodes = load_references(self.lane(&container)?, &new.root).await?;
         }
         let who = who.clone();
+        let day = self.inner.settings.lifecycle_day;
         self.commit(move |tx| {
             let target = Target::Path(new.path.as_str().as_bytes());
             let row = permitted(tx, &who, &name, Action::PutObject, target)?;
@@ -82,7 +84,7 @@ impl Store {
             writing::check(tx, &row, &new.path, &condition)?;
             writing::link(tx, &row.array_name, &row, &new.root, &blocks)?;
             let version = writing::write_version(tx, &row, serial, new)?;
-            rows::version(version, true)
+            Ok(with_expiry(&row, day, rows::version(version, true)?))
         })
         .await
     }

@@ -7,7 +7,7 @@ mod listings;
 mod objects;
 mod settings;
 mod uploads;
-mod writing;
+pub(crate) mod writing;
 
 pub use containers::ContainerRequest;
 pub use settings::{AccessSettings, ContainerOwner};

@@ -1,5 +1,7 @@
 //! Multipart uploads: parts are stored as they come and joined by joining their block lists.
 
+use std::time::Duration;
+
 use dolium_access::Action;
 use dolium_block::Node;
 use dolium_catalog::{ContainerRow, PartRow, ReadTx, UploadMarker, UploadRow, WriteTx};
@@ -12,6 +14,7 @@ use crate::clock::now;
 use crate::digest::DigestSet;
 use crate::envelope::{self, Encryption, ObjectKey, PART_SALT};
 use crate::ingest::{self, Ingested, Intake, NewBlocks};
+use crate::lifecycle::with_expiry;
 use crate::names::{ContainerName, ObjectPath};
 use crate::permission::{ReadAction, Target, permitted};
 use crate::reader::ExtentWalk;
@@ -323,6 +326,7 @@ impl Store {
             new,
             blocks,
             condition: request.condition,
+            day: self.inner.settings.lifecycle_day,
         };
         let (who, container) = (who.clone(), container.clone());
         self.commit(move |tx| completion.commit(tx, &who, &container))
@@ -507,6 +511,7 @@ struct Completion {
     new: NewVersion,
     blocks: NewBlocks,
     condition: Condition,
+    day: Duration,
 }
 
 impl Completion {
@@ -537,7 +542,8 @@ impl Completion {
             writing::unlink(tx, &row, &part.list)?;
         }
         let version = writing::write_version(tx, &row, serial, self.new.clone())?;
-        rows::version(version, true)
+        let version = rows::version(version, true)?;
+        Ok(with_expiry(&row, self.day, version))
     }
 }
 

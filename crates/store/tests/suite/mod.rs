@@ -4,6 +4,7 @@ mod collection;
 mod crash;
 mod dedup;
 mod hazards;
+mod lifecycle;
 mod model;
 mod objects;
 mod recovery;
