@@ -47,4 +47,4 @@ pub use request::{
 };
 pub use settings::{Durability, StoreParts, StoreSettings, shard_key};
 pub use store::{Holdings, Store};
-pub use verbs::{PART_NUMBER_MAX, UploadEntry};
+pub use verbs::{Cause, PART_NUMBER_MAX, UploadEntry};

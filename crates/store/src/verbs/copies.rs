@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use dolium_block::{BlockId, Node};
 use dolium_identity::Principal;
 
+use super::event::{Cause, Occasion};
 use super::writing::{self, NewVersion};
 use crate::ingest::NewBlocks;
 use crate::lane::Lane;
@@ -55,7 +56,8 @@ impl Store {
             let serial = tx.lock_container(row.id)?.seq;
             writing::check(tx, &row, &new.path, &condition)?;
             writing::link(tx, &row.array_name, &row, &new.root, &blocks)?;
-            let version = writing::write_version(tx, &row, serial, new.clone())?;
+            let occasion = Occasion::new(Cause::Copy, &who);
+            let version = writing::write_version(tx, &row, serial, new.clone(), &occasion)?;
             rows::version(version, true)
         })
         .await

@@ -8,6 +8,7 @@ use dolium_catalog::{
 };
 use dolium_identity::Principal;
 
+use super::event::{Cause, Occasion};
 use super::writing::{self, NewVersion};
 use crate::condition::Present;
 use crate::ingest::{self, Ingested};
@@ -57,7 +58,8 @@ impl Store {
             let serial = tx.lock_container(row.id)?.seq;
             writing::check(tx, &row, &new.path, &condition)?;
             writing::link(tx, &row.array_name, &row, &new.root, &new_blocks)?;
-            let version = writing::write_version(tx, &row, serial, new.clone())?;
+            let occasion = Occasion::new(Cause::Put, &who);
+            let version = writing::write_version(tx, &row, serial, new.clone(), &occasion)?;
             rows::version(version, true)
         })
         .await
@@ -153,7 +155,7 @@ impl Store {
             match request.version {
                 None => delete_current(tx, &who, &row, serial, &path, &request.condition),
                 Some(version) => {
-                    delete_version(tx, &row, serial, &path, version, &request.condition)
+                    delete_version(tx, &who, &row, serial, &path, version, &request.condition)
                 }
             }
         })
@@ -190,14 +192,15 @@ fn delete_current(
 ) -> Result<Deleted> {
     writing::check(tx, container, path, condition)?;
     let path = path.as_str().as_bytes();
+    let occasion = Occasion::new(Cause::Delete, who);
     if container.versioning == RowVersioning::Off {
         let Some(gone) = tx.head(container.id, path)? else {
             return Ok(Deleted::default());
         };
-        writing::remove_version(tx, container, serial, &gone)?;
+        writing::remove_version(tx, container, serial, &gone, &occasion)?;
         return Ok(Deleted::default());
     }
-    let marker = writing::write_marker(tx, container, serial, path, who.user_id.0)?;
+    let marker = writing::write_marker(tx, container, serial, path, who.user_id.0, &occasion)?;
     Ok(Deleted {
         marker: Some((Serial(marker.serial), marker.null_version)),
         removed: None,
@@ -206,6 +209,7 @@ fn delete_current(
 
 fn delete_version(
     tx: &mut WriteTx<'_>,
+    who: &Principal,
     container: &ContainerRow,
     serial: i64,
     path: &ObjectPath,
@@ -226,7 +230,8 @@ fn delete_version(
         etag: &gone.etag,
         created: Instant(gone.created),
     }))?;
-    writing::remove_version(tx, container, serial, &gone)?;
+    let occasion = Occasion::new(Cause::Delete, who);
+    writing::remove_version(tx, container, serial, &gone, &occasion)?;
     let marker = gone.cluster == Cluster::Deleted;
     Ok(Deleted {
         marker: None,

@@ -4,6 +4,7 @@ use dolium_block::Node;
 use dolium_catalog::{ContainerRow, PartRow, ReadTx, UploadMarker, UploadRow, WriteTx};
 use dolium_identity::Principal;
 
+use super::event::{Cause, Occasion};
 use super::objects::resolve;
 use super::writing::{self, NewVersion};
 use crate::clock::now;
@@ -396,7 +397,8 @@ impl Completion {
         for part in tx.delete_upload(row.id, &self.upload.upload_id)? {
             writing::unlink(tx, &row, &part.list)?;
         }
-        let version = writing::write_version(tx, &row, serial, self.new.clone())?;
+        let occasion = Occasion::new(Cause::CompleteMultipartUpload, who);
+        let version = writing::write_version(tx, &row, serial, self.new.clone(), &occasion)?;
         rows::version(version, true)
     }
 }

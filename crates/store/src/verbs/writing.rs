@@ -12,6 +12,7 @@ use dolium_catalog::{
     Versioning as RowVersioning, WriteTx,
 };
 
+use super::event::{self, Occasion};
 use crate::blobs::blob_row;
 use crate::clock::now;
 use crate::condition::Present;
@@ -117,6 +118,7 @@ pub(crate) fn write_version(
     container: &ContainerRow,
     serial: i64,
     new: NewVersion,
+    occasion: &Occasion,
 ) -> Result<VersionRow> {
     let path = new.path.as_str().as_bytes().to_vec();
     make_way(tx, container, &path)?;
@@ -137,6 +139,7 @@ pub(crate) fn write_version(
     };
     tx.insert_version(&row)?;
     note_change(tx, container, serial, ChangeKind::Put, &row)?;
+    event::created(tx, container, &row, occasion)?;
     check_quota(tx, container)?;
     Ok(row)
 }
@@ -148,6 +151,7 @@ pub(crate) fn write_marker(
     serial: i64,
     path: &[u8],
     author: i64,
+    occasion: &Occasion,
 ) -> Result<VersionRow> {
     make_way(tx, container, path)?;
     let row = VersionRow {
@@ -167,6 +171,7 @@ pub(crate) fn write_marker(
     };
     tx.insert_version(&row)?;
     note_change(tx, container, serial, ChangeKind::Delete, &row)?;
+    event::marked(tx, container, &row, occasion)?;
     Ok(row)
 }
 
@@ -201,9 +206,11 @@ pub(crate) fn remove_version(
     container: &ContainerRow,
     change: i64,
     gone: &VersionRow,
+    occasion: &Occasion,
 ) -> Result<()> {
     tx.delete_version(container.id, &gone.path, gone.serial)?;
     unlink(tx, container, &gone.list)?;
+    event::removed(tx, container, change, gone, occasion)?;
     let head = tx.head(container.id, &gone.path)?;
     let was_head = head.as_ref().is_none_or(|head| head.serial < gone.serial);
     if !was_head {
