@@ -193,6 +193,28 @@ impl Identity {
         Ok(self.catalog.read(op).await?.map(Principal::from))
     }
 
+    /// The user that stands for an account: its first.
+    pub async fn owner_of(&self, account: i64) -> Result<Option<Principal>> {
+        let op =
+            move |tx: &mut ReadTx<'_>| Ok::<_, Error>(tx.users_of_account(AccountId(account))?);
+        let users = self.catalog.read(op).await?;
+        Ok(users.into_iter().next().map(Principal::from))
+    }
+
+    /// The user with this canonical id, disabled or not: for grants, never for permissions.
+    pub async fn by_canonical_id(&self, id: &str) -> Result<Option<Principal>> {
+        let id = id.to_owned();
+        let op = move |tx: &mut ReadTx<'_>| Ok::<_, Error>(tx.user_by_canonical_id(&id)?);
+        Ok(self.catalog.read(op).await?.map(Principal::from))
+    }
+
+    /// The user with this mail address, disabled or not: for grants, never for permissions.
+    pub async fn by_email(&self, email: &str) -> Result<Option<Principal>> {
+        let email = email.to_owned();
+        let op = move |tx: &mut ReadTx<'_>| Ok::<_, Error>(tx.user_by_email(&email)?);
+        Ok(self.catalog.read(op).await?.map(Principal::from))
+    }
+
     /// A write, after which nothing that was looked up before is used any more.
     pub(crate) async fn write<T, F>(&self, op: F) -> Result<T>
     where

@@ -12,7 +12,8 @@ pub type Namespace = BTreeMap<String, String>;
 ///
 /// By convention: `http` keeps representation headers by lower-case name (`cache-control`,
 /// `content-disposition`, `content-encoding`, `content-language`, `expires`), `user` keeps user
-/// metadata as S3 and Swift share it, `checksum` keeps base64 checksums by lower-case algorithm
+/// metadata as S3 and Swift share it, `tag` object tags, `access` who may reach it, `lock` until when it
+/// cannot be deleted, `checksum` keeps base64 checksums by lower-case algorithm
 /// (`crc32`, `crc32c`, `crc64nvme`, `sha1`, `sha256`) and their `type`; a front end may add its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -36,6 +37,25 @@ impl Attributes {
             .entry(namespace.to_owned())
             .or_default()
             .insert(key.into(), value.into());
+    }
+
+    /// Removes one value.
+    pub fn remove(&mut self, namespace: &str, key: &str) {
+        if let Some(entries) = self.0.get_mut(namespace) {
+            entries.remove(key);
+            if entries.is_empty() {
+                self.0.remove(namespace);
+            }
+        }
+    }
+
+    /// Replaces all of a namespace.
+    pub fn replace(&mut self, namespace: &str, entries: Namespace) {
+        if entries.is_empty() {
+            self.0.remove(namespace);
+        } else {
+            self.0.insert(namespace.to_owned(), entries);
+        }
     }
 
     /// Removes a namespace.

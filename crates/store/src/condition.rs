@@ -3,6 +3,8 @@
 //! For writes the version compared is the live one, inside the committing transaction; a delete
 //! marker counts as absent (RFC 9110, section 13; S3 conditional writes).
 
+use dolium_catalog::VersionRow;
+
 use crate::request::{Condition, EtagMatch};
 use crate::{Error, ErrorKind, Instant, Reason, Result};
 
@@ -11,6 +13,18 @@ use crate::{Error, ErrorKind, Instant, Reason, Result};
 pub(crate) struct Present<'a> {
     pub(crate) etag: &'a str,
     pub(crate) created: Instant,
+    pub(crate) size: u64,
+}
+
+impl<'a> Present<'a> {
+    /// What a version is compared as.
+    pub(crate) fn of(row: &'a VersionRow) -> Self {
+        Self {
+            etag: &row.etag,
+            created: Instant(row.created),
+            size: row.size as u64,
+        }
+    }
 }
 
 impl EtagMatch {
@@ -53,7 +67,26 @@ impl Condition {
         }
         match (&self.if_none_match, present) {
             (Some(unwanted), Some(present)) if unwanted.matches(present.etag) => Err(failed()),
-            _ => self.check_dates(present),
+            _ => {
+                self.check_exact(present)?;
+                self.check_dates(present)
+            }
+        }
+    }
+
+    /// The conditions that S3 has for deletions alone.
+    fn check_exact(&self, present: Option<Present<'_>>) -> Result<()> {
+        let Some(present) = present else {
+            return Ok(());
+        };
+        let same_size = self.if_size.is_none_or(|size| size == present.size);
+        let same_second = self
+            .if_modified_at
+            .is_none_or(|at| seconds(at) == seconds(present.created));
+        if same_size && same_second {
+            Ok(())
+        } else {
+            Err(failed())
         }
     }
 
@@ -111,6 +144,7 @@ mod tests {
         let present = Some(Present {
             etag: "a",
             created: Instant(5_000_000),
+            size: 1,
         });
         let create = Condition {
             if_none_match: Some(EtagMatch::Any),
@@ -145,6 +179,7 @@ mod tests {
         let present = Present {
             etag: "a",
             created: Instant(5_900_000),
+            size: 1,
         };
         let check = |condition: Condition| reason(condition.check_read(present));
         let none = Condition::default;

@@ -91,6 +91,26 @@ pub enum Reason {
     BadRange,
     /// A limit on metadata was passed.
     MetadataTooLarge,
+    /// The container's ownership rule switched access lists off.
+    AclsOff,
+    /// The rule cannot be set while there are access lists.
+    AclsWithOwnership,
+    /// The text is no policy.
+    BadPolicy,
+    /// The access block forbids what would open the container to everybody.
+    PublicBlocked,
+    /// The setting asked for is not there.
+    NoSuchSetting,
+    /// The container has no object lock.
+    LockMissing,
+    /// A retention that makes no sense.
+    BadRetention,
+    /// The version is retained or held.
+    Locked,
+    /// Object lock needs versioning to stay on.
+    VersioningNeeded,
+    /// The key of an encrypted object is missing, wrong, or not asked for.
+    BadKey,
 }
 
 /// What went wrong, where, and why.

@@ -11,6 +11,7 @@ mod attributes;
 mod background;
 mod blobs;
 mod blocking;
+mod caller;
 mod care;
 mod clock;
 mod collect;
@@ -20,8 +21,10 @@ mod error;
 mod ingest;
 mod journal;
 mod lane;
+mod lock;
 mod names;
 mod packer;
+mod permission;
 mod reader;
 mod recover;
 mod relink;
@@ -32,19 +35,25 @@ mod store;
 mod verbs;
 
 pub use attributes::{Attributes, Namespace};
+pub use caller::{ANONYMOUS_ID, Caller};
 pub use care::Care;
 pub use collect::{CollectReporter, Collected, Unwatched};
 pub use digest::{DigestSet, Digester, Digests};
+pub use dolium_access as access;
 pub use error::{Error, ErrorKind, Reason, Result, Status};
+pub use lock::{ContainerLock, LockDefault, LockMode, LockPeriod, Retention};
 pub use names::{
     CONTAINER_NAME_LEN_MAX, ContainerName, Instant, ObjectPath, PATH_LEN_MAX, Selector, Serial,
 };
+pub use permission::ReadAction;
 pub use recover::{RecoverProgress, Recovered, recover};
 pub use request::{
-    Body, ByteRange, CompleteHook, CompleteRequest, Condition, Container, CopyRequest,
-    DeleteRequest, Deleted, Description, EtagMatch, Finish, FinishHook, ListEntry, ListPage,
-    ListRequest, Part, PutRequest, Reading, Source, Upload, Version, Versioning,
+    AclRequest, Body, ByteRange, CompleteHook, CompleteRequest, Condition, Container, CopyRequest,
+    DeleteRequest, Deleted, Description, EtagMatch, Finish, FinishHook, Guards, ListEntry,
+    ListPage, ListRequest, Part, PutRequest, Reading, Source, Upload, Version, Versioning,
 };
 pub use settings::{Durability, StoreParts, StoreSettings, shard_key};
 pub use store::{Holdings, Store};
-pub use verbs::{Cause, PART_NUMBER_MAX, UploadEntry};
+pub use verbs::{
+    AccessSettings, Cause, ContainerRequest, PART_NUMBER_MAX, REQUEST_ID, UploadEntry,
+};

@@ -5,8 +5,11 @@ use std::ops::Range;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
-use crate::attributes::Attributes;
+use dolium_access::{Canned, Grant};
+
+use crate::attributes::{Attributes, Namespace};
 use crate::digest::{DigestSet, Digests};
+use crate::lock::Retention;
 use crate::names::{ContainerName, Instant, ObjectPath, Selector, Serial};
 use crate::{Error, Result};
 
@@ -68,8 +71,23 @@ pub struct Version {
     pub content_type: String,
     /// The user that wrote it.
     pub author: i64,
+    /// Until when it cannot be deleted.
+    pub retention: Option<Retention>,
+    /// Whether it is under legal hold.
+    pub hold: bool,
     /// What clients said of it.
     pub attributes: Attributes,
+}
+
+impl Version {
+    /// The canonical id and display name of its owner, where the version names one: who wrote it from
+    /// another account than the container's, or was given an access list.
+    pub fn owner(&self) -> Option<(String, String)> {
+        // A list that does not parse closes the object where permissions are decided; here it only has
+        // no owner to show.
+        let acl = crate::permission::acl_of(&self.attributes).ok().flatten()?;
+        Some((acl.owner, acl.owner_name))
+    }
 }
 
 /// An entity tag or any.
@@ -92,6 +110,10 @@ pub struct Condition {
     pub if_modified_since: Option<Instant>,
     /// If-Unmodified-Since (reads and copy sources).
     pub if_unmodified_since: Option<Instant>,
+    /// The size must be this (deletions).
+    pub if_size: Option<u64>,
+    /// It must have been written in this second (deletions).
+    pub if_modified_at: Option<Instant>,
 }
 
 /// What a finished body adds to the version, decided by the front end.
@@ -121,6 +143,33 @@ pub struct PutRequest {
     pub finish: FinishHook,
 }
 
+/// An access list as a request states it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AclRequest {
+    /// By the name of a canned one.
+    Canned(Canned),
+    /// Grant by grant; the owner stays who it is.
+    Grants(Vec<Grant>),
+    /// A whole list; its owner must be the one there is.
+    Whole {
+        /// Canonical id of the owner.
+        owner: String,
+        /// The grants.
+        grants: Vec<Grant>,
+    },
+}
+
+/// What guards a new version: who may reach it, and until when it cannot be deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Guards {
+    /// Its access list; `None` is private.
+    pub acl: Option<AclRequest>,
+    /// Its retention; `None` is the container's default.
+    pub retention: Option<Retention>,
+    /// Its legal hold.
+    pub hold: bool,
+}
+
 /// What the new version carries beside its bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
@@ -128,6 +177,8 @@ pub struct Description {
     pub content_type: String,
     /// Attributes.
     pub attributes: Attributes,
+    /// Guards.
+    pub guards: Guards,
 }
 
 /// An object addressed for reading or copying.
@@ -156,6 +207,10 @@ pub struct CopyRequest {
     pub condition: Condition,
     /// Replaces the source's description; `None` keeps it.
     pub replace: Option<Description>,
+    /// Replaces the source's tags; `None` keeps them.
+    pub tags: Option<Namespace>,
+    /// Guards of the copy; those of the source are never copied.
+    pub guards: Guards,
     /// Refused when source and destination are the same object and nothing is replaced.
     pub refuse_copy_onto_itself: bool,
 }
@@ -194,6 +249,8 @@ pub struct DeleteRequest {
     pub version: Option<Selector>,
     /// What must hold of the version addressed.
     pub condition: Condition,
+    /// Go past a governance retention, if the caller may.
+    pub bypass_governance: bool,
 }
 
 /// What a deletion did. Deleting what does not exist is no error.

@@ -7,8 +7,9 @@ use dolium_catalog::{
 };
 
 use crate::attributes::Attributes;
+use crate::lock;
 use crate::names::{ContainerName, Instant, ObjectPath, Serial};
-use crate::request::{Container, Description, Part, Upload, Version, Versioning};
+use crate::request::{Container, Description, Guards, Part, Upload, Version, Versioning};
 use crate::{Error, ErrorKind, Result};
 
 fn corrupt(what: &str) -> Error {
@@ -82,7 +83,10 @@ pub(crate) fn container(row: ContainerRow, state: Option<ContainerState>) -> Res
 
 /// A version, of which the caller knows whether it is the newest of its path.
 pub(crate) fn summary(row: VersionSummary, current: bool) -> Result<Version> {
+    let attributes = decode_attributes(&row.meta)?;
     Ok(Version {
+        retention: lock::retention_of(&attributes)?,
+        hold: attributes.get(lock::LOCK, lock::HOLD) == Some(lock::ON),
         path: ObjectPath::new(text(row.path, "path")?)?,
         serial: Serial(row.serial),
         null: row.null_version,
@@ -93,7 +97,7 @@ pub(crate) fn summary(row: VersionSummary, current: bool) -> Result<Version> {
         etag: row.etag,
         content_type: row.content_type,
         author: row.author.0,
-        attributes: decode_attributes(&row.meta)?,
+        attributes,
     })
 }
 
@@ -153,6 +157,7 @@ pub(crate) fn upload(row: UploadRow) -> Result<Upload> {
         description: Description {
             content_type: meta.content_type,
             attributes: meta.attributes,
+            guards: Guards::default(),
         },
         author: row.author.0,
         created: Instant(row.created),

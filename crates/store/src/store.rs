@@ -4,17 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dolium_catalog::{BlobKind, Catalog, Committed, ContainerRow, ReadTx, WriteTx};
-use dolium_identity::Principal;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::journal::Journal;
 use crate::lane::{Lane, read_permits};
-use crate::names::ContainerName;
 use crate::packer::Packer;
 use crate::settings::{Durability, Keys, StoreParts, StoreSettings};
-use crate::{Error, ErrorKind, Reason, Result, recover};
+use crate::{Error, ErrorKind, Result, recover};
 
 /// Every verb of the product. Clones share everything.
 #[derive(Clone)]
@@ -153,27 +151,6 @@ impl Store {
             let context = format!("the array {array} is not configured");
             Error::new(ErrorKind::Unavailable, context)
         })
-    }
-}
-
-/// Finds a container by name and checks that the principal may use it. The one permission rule so
-/// far: the owning account and administrators may, nobody else.
-pub(crate) fn permitted(
-    tx: &mut ReadTx<'_>,
-    who: &Principal,
-    name: &ContainerName,
-) -> Result<ContainerRow> {
-    let row = tx.container_by_bucket(name.as_str())?.ok_or_else(|| {
-        let context = format!("there is no container {name}");
-        Error::because(ErrorKind::NotFound, Reason::NoSuchContainer, context)
-    })?;
-    if row.account_id == who.account_id || who.admin {
-        Ok(row)
-    } else {
-        Err(Error::new(
-            ErrorKind::Denied,
-            format!("the container {name} belongs to another account"),
-        ))
     }
 }
 

@@ -4,10 +4,12 @@
 //! off; a header is bounded; a stop lets running requests finish.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use dolium_s3::Peer;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::Service;
@@ -62,10 +64,17 @@ impl Accept {
                 () = self.stop.cancelled() => return,
                 accepted = accept(&self.listener, &room) => accepted,
             };
-            let Some((stream, permit)) = accepted else {
+            let Some((stream, peer, permit)) = accepted else {
                 continue;
             };
             let (service, tls, stop) = (service.clone(), self.tls.clone(), self.stop.clone());
+            let service = Located {
+                service,
+                peer: Peer {
+                    address: peer.ip(),
+                    secure: tls.is_some(),
+                },
+            };
             self.connections.spawn(async move {
                 match tls {
                     None => connection(stream, service, stop).await,
@@ -83,16 +92,34 @@ impl Accept {
     }
 }
 
+/// A service that tells each request where it came from.
+#[derive(Clone)]
+struct Located<S> {
+    service: S,
+    peer: Peer,
+}
+
+impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for Located<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
+        self.service.call(request)
+    }
+}
+
 async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
     let permit = room.clone().acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => {
+        Ok((stream, peer)) => {
             // Answers are written whole; waiting for more to send only delays them.
             drop(stream.set_nodelay(true));
-            Some((stream, permit))
+            Some((stream, peer, permit))
         }
         Err(error) => {
             tracing::warn!(%error, "a connection could not be accepted");

@@ -4,23 +4,27 @@
 //! Does not: contain any of their logic.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use dolium_identity::{Identity, Principal};
-use dolium_store::{Condition, Source, Store};
+use dolium_store::access::Action;
+use dolium_store::{ANONYMOUS_ID, Store, Version};
 use s3s::dto;
 use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result};
 
-use crate::auth::caller;
-use crate::error::{not_configured, unnamed};
-use crate::names::{container, path, selector};
+use crate::error::not_configured;
 use crate::service::S3Settings;
-use crate::{bucket, copy, listing, multipart, object, part, reading, version_listing};
+use crate::{
+    access, acl, bucket, copy, listing, multipart, notification, object, object_lock, part,
+    reading, tagging, version_listing,
+};
 
 /// The operations over one store.
 pub(crate) struct Api {
     pub(crate) store: Store,
     pub(crate) region: String,
-    identity: Identity,
+    pub(crate) identity: Identity,
+    pub(crate) notify_targets: Arc<[String]>,
 }
 
 impl Api {
@@ -30,6 +34,7 @@ impl Api {
             store: settings.store,
             region: settings.region,
             identity: settings.identity,
+            notify_targets: settings.notify_targets,
         }
     }
 
@@ -41,25 +46,33 @@ impl Api {
         }
     }
 
-    /// A user as an owner; users that are gone leave their objects to the one who asks.
-    pub(crate) async fn owner(&self, caller: &Principal, user_id: i64) -> S3Result<dto::Owner> {
-        if user_id == caller.user_id.0 {
-            return Ok(self.owner_of(caller));
-        }
-        match self.identity.principal(user_id).await {
-            Ok(found) => Ok(self.owner_of(found.as_ref().unwrap_or(caller))),
-            Err(error) => {
+    /// A user as an owner; who is gone, or never was, is nobody in particular.
+    pub(crate) async fn owner(&self, user_id: i64) -> S3Result<dto::Owner> {
+        let found = match user_id {
+            0 => None,
+            user => self.identity.principal(user).await.map_err(|error| {
                 tracing::error!(%error, "a user could not be looked up");
-                Err(S3ErrorCode::ServiceUnavailable.into())
-            }
+                s3s::S3Error::from(S3ErrorCode::ServiceUnavailable)
+            })?,
+        };
+        Ok(found.map_or_else(nobody, |found| self.owner_of(&found)))
+    }
+
+    /// The owner of a version: whom its access list names, or who wrote it.
+    pub(crate) async fn owner_of_version(&self, version: &Version) -> S3Result<dto::Owner> {
+        match version.owner() {
+            Some((id, name)) => Ok(dto::Owner {
+                display_name: Some(name),
+                id: Some(id),
+            }),
+            None => self.owner(version.author).await,
         }
     }
 
     /// The owners of the entries of one page.
-    pub(crate) fn owners<'a>(&'a self, caller: &'a Principal) -> Owners<'a> {
+    pub(crate) fn owners(&self) -> Owners<'_> {
         Owners {
             api: self,
-            caller,
             known: HashMap::new(),
         }
     }
@@ -69,9 +82,10 @@ impl Api {
         &self,
         request: &S3Request<I>,
         bucket: &str,
+        action: Action,
         code: S3ErrorCode,
     ) -> S3Result<S3Response<O>> {
-        bucket::require(self, request, bucket).await?;
+        bucket::require(self, request, bucket, action).await?;
         not_configured(code)
     }
 
@@ -80,26 +94,18 @@ impl Api {
         &self,
         request: &S3Request<I>,
         bucket: &str,
+        action: Action,
     ) -> S3Result<S3Response<O>> {
-        bucket::require(self, request, bucket).await?;
+        bucket::require(self, request, bucket, action).await?;
         Ok(S3Response::new(O::default()))
     }
+}
 
-    /// The version that a request for something about an object means; it must exist.
-    async fn existing<I>(
-        &self,
-        request: &S3Request<I>,
-        bucket: &str,
-        key: &str,
-        version_id: Option<&str>,
-    ) -> S3Result<dolium_store::Version> {
-        let source = Source {
-            container: container(bucket)?,
-            path: path(key)?,
-            version: selector(version_id)?,
-            condition: Condition::default(),
-        };
-        reading::head_version(self, &*caller(request)?, &source).await
+/// The owner of what nobody in particular wrote.
+fn nobody() -> dto::Owner {
+    dto::Owner {
+        display_name: None,
+        id: Some(ANONYMOUS_ID.to_owned()),
     }
 }
 
@@ -114,17 +120,24 @@ pub(crate) fn initiator(owner: &dto::Owner) -> dto::Initiator {
 /// Owners already looked up for one page, at most as many as the page has entries.
 pub(crate) struct Owners<'a> {
     api: &'a Api,
-    caller: &'a Principal,
     known: HashMap<i64, dto::Owner>,
 }
 
 impl Owners<'_> {
+    /// The owner of a version.
+    pub(crate) async fn of(&mut self, version: &Version) -> S3Result<dto::Owner> {
+        match version.owner() {
+            Some(_) => self.api.owner_of_version(version).await,
+            None => self.get(version.author).await,
+        }
+    }
+
     /// The owner that a user is.
     pub(crate) async fn get(&mut self, user_id: i64) -> S3Result<dto::Owner> {
         if let Some(owner) = self.known.get(&user_id) {
             return Ok(owner.clone());
         }
-        let owner = self.api.owner(self.caller, user_id).await?;
+        let owner = self.api.owner(user_id).await?;
         self.known.insert(user_id, owner.clone());
         Ok(owner)
     }
@@ -135,8 +148,8 @@ impl Owners<'_> {
 macro_rules! operations {
     (
         serve { $($serve:ident($served:ident) -> $serve_output:ident: $function:path;)* }
-        unset { $($unset:ident($asked:ident) -> $unset_output:ident: $code:ident;)* }
-        empty { $($empty:ident($input:ident) -> $empty_output:ident;)* }
+        unset { $($unset:ident($asked:ident) -> $unset_output:ident: $may_unset:ident, $code:ident;)* }
+        empty { $($empty:ident($input:ident) -> $empty_output:ident: $may_empty:ident;)* }
         $($rest:tt)*
     ) => {
         #[async_trait::async_trait]
@@ -151,13 +164,14 @@ macro_rules! operations {
                 &self,
                 request: S3Request<dto::$asked>,
             ) -> S3Result<S3Response<dto::$unset_output>> {
-                self.unset(&request, &request.input.bucket, S3ErrorCode::$code).await
+                let action = Action::$may_unset;
+                self.unset(&request, &request.input.bucket, action, S3ErrorCode::$code).await
             })*
             $(async fn $empty(
                 &self,
                 request: S3Request<dto::$input>,
             ) -> S3Result<S3Response<dto::$empty_output>> {
-                self.empty(&request, &request.input.bucket).await
+                self.empty(&request, &request.input.bucket, Action::$may_empty).await
             })*
             $($rest)*
         }
@@ -173,7 +187,34 @@ operations! {
         get_bucket_location(GetBucketLocationInput) -> GetBucketLocationOutput: bucket::location;
         get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput: bucket::versioning;
         put_bucket_versioning(PutBucketVersioningInput) -> PutBucketVersioningOutput: bucket::set_versioning;
-        get_bucket_acl(GetBucketAclInput) -> GetBucketAclOutput: bucket::acl;
+        get_bucket_acl(GetBucketAclInput) -> GetBucketAclOutput: acl::get_bucket;
+        put_bucket_acl(PutBucketAclInput) -> PutBucketAclOutput: acl::put_bucket;
+        get_object_acl(GetObjectAclInput) -> GetObjectAclOutput: acl::get_object;
+        put_object_acl(PutObjectAclInput) -> PutObjectAclOutput: acl::put_object;
+        get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput: access::policy;
+        put_bucket_policy(PutBucketPolicyInput) -> PutBucketPolicyOutput: access::put_policy;
+        delete_bucket_policy(DeleteBucketPolicyInput) -> DeleteBucketPolicyOutput: access::delete_policy;
+        get_bucket_policy_status(GetBucketPolicyStatusInput) -> GetBucketPolicyStatusOutput: access::policy_status;
+        get_public_access_block(GetPublicAccessBlockInput) -> GetPublicAccessBlockOutput: access::block;
+        put_public_access_block(PutPublicAccessBlockInput) -> PutPublicAccessBlockOutput: access::put_block;
+        delete_public_access_block(DeletePublicAccessBlockInput) -> DeletePublicAccessBlockOutput: access::delete_block;
+        get_bucket_ownership_controls(GetBucketOwnershipControlsInput) -> GetBucketOwnershipControlsOutput: access::ownership;
+        put_bucket_ownership_controls(PutBucketOwnershipControlsInput) -> PutBucketOwnershipControlsOutput: access::put_ownership;
+        delete_bucket_ownership_controls(DeleteBucketOwnershipControlsInput) -> DeleteBucketOwnershipControlsOutput: access::delete_ownership;
+        get_bucket_tagging(GetBucketTaggingInput) -> GetBucketTaggingOutput: tagging::get_bucket;
+        put_bucket_tagging(PutBucketTaggingInput) -> PutBucketTaggingOutput: tagging::put_bucket;
+        delete_bucket_tagging(DeleteBucketTaggingInput) -> DeleteBucketTaggingOutput: tagging::delete_bucket;
+        get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput: tagging::get;
+        put_object_tagging(PutObjectTaggingInput) -> PutObjectTaggingOutput: tagging::put;
+        delete_object_tagging(DeleteObjectTaggingInput) -> DeleteObjectTaggingOutput: tagging::delete;
+        get_object_lock_configuration(GetObjectLockConfigurationInput) -> GetObjectLockConfigurationOutput: object_lock::configuration;
+        put_object_lock_configuration(PutObjectLockConfigurationInput) -> PutObjectLockConfigurationOutput: object_lock::put_configuration;
+        get_object_retention(GetObjectRetentionInput) -> GetObjectRetentionOutput: object_lock::retention;
+        put_object_retention(PutObjectRetentionInput) -> PutObjectRetentionOutput: object_lock::put_retention;
+        get_object_legal_hold(GetObjectLegalHoldInput) -> GetObjectLegalHoldOutput: object_lock::legal_hold;
+        put_object_legal_hold(PutObjectLegalHoldInput) -> PutObjectLegalHoldOutput: object_lock::put_legal_hold;
+        get_bucket_notification_configuration(GetBucketNotificationConfigurationInput) -> GetBucketNotificationConfigurationOutput: notification::get;
+        put_bucket_notification_configuration(PutBucketNotificationConfigurationInput) -> PutBucketNotificationConfigurationOutput: notification::put;
         put_object(PutObjectInput) -> PutObjectOutput: object::put;
         delete_object(DeleteObjectInput) -> DeleteObjectOutput: object::delete;
         delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput: object::delete_many;
@@ -193,30 +234,15 @@ operations! {
         list_parts(ListPartsInput) -> ListPartsOutput: part::list;
     }
     unset {
-        get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput: NoSuchWebsiteConfiguration;
-        get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput: NoSuchBucketPolicy;
-        get_bucket_policy_status(GetBucketPolicyStatusInput) -> GetBucketPolicyStatusOutput: NoSuchBucketPolicy;
-        get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput: NoSuchCORSConfiguration;
-        get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput: NoSuchLifecycleConfiguration;
-        get_bucket_tagging(GetBucketTaggingInput) -> GetBucketTaggingOutput: NoSuchTagSet;
-        get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput: ServerSideEncryptionConfigurationNotFoundError;
-        get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput: ReplicationConfigurationNotFoundError;
-        get_bucket_ownership_controls(GetBucketOwnershipControlsInput) -> GetBucketOwnershipControlsOutput: OwnershipControlsNotFoundError;
-        get_object_lock_configuration(GetObjectLockConfigurationInput) -> GetObjectLockConfigurationOutput: ObjectLockConfigurationNotFoundError;
+        get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput: GetBucketWebsite, NoSuchWebsiteConfiguration;
+        get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput: GetBucketCORS, NoSuchCORSConfiguration;
+        get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput: GetLifecycleConfiguration, NoSuchLifecycleConfiguration;
+        get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput: GetEncryptionConfiguration, ServerSideEncryptionConfigurationNotFoundError;
+        get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput: GetReplicationConfiguration, ReplicationConfigurationNotFoundError;
     }
     empty {
-        get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput;
-        get_bucket_accelerate_configuration(GetBucketAccelerateConfigurationInput) -> GetBucketAccelerateConfigurationOutput;
-        get_bucket_notification_configuration(GetBucketNotificationConfigurationInput) -> GetBucketNotificationConfigurationOutput;
-    }
-
-    /// The only "not set" without a name in `s3s`.
-    async fn get_public_access_block(
-        &self,
-        request: S3Request<dto::GetPublicAccessBlockInput>,
-    ) -> S3Result<S3Response<dto::GetPublicAccessBlockOutput>> {
-        let code = unnamed("NoSuchPublicAccessBlockConfiguration");
-        self.unset(&request, &request.input.bucket, code).await
+        get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput: GetBucketLogging;
+        get_bucket_accelerate_configuration(GetBucketAccelerateConfigurationInput) -> GetBucketAccelerateConfigurationOutput: GetAccelerateConfiguration;
     }
 
     /// The owner pays.
@@ -224,36 +250,9 @@ operations! {
         &self,
         request: S3Request<dto::GetBucketRequestPaymentInput>,
     ) -> S3Result<S3Response<dto::GetBucketRequestPaymentOutput>> {
-        bucket::require(self, &request, &request.input.bucket).await?;
+        let action = Action::GetBucketRequestPayment;
+        bucket::require(self, &request, &request.input.bucket, action).await?;
         let payer = Some(dto::Payer::from_static(dto::Payer::BUCKET_OWNER));
         Ok(S3Response::new(dto::GetBucketRequestPaymentOutput { payer }))
-    }
-
-    /// The owner may do all, nobody else anything.
-    async fn get_object_acl(
-        &self,
-        request: S3Request<dto::GetObjectAclInput>,
-    ) -> S3Result<S3Response<dto::GetObjectAclOutput>> {
-        let input = &request.input;
-        let version_id = input.version_id.as_deref();
-        let version = self.existing(&request, &input.bucket, &input.key, version_id).await?;
-        let owner = self.owner(&*caller(&request)?, version.author).await?;
-        Ok(S3Response::new(dto::GetObjectAclOutput {
-            grants: Some(bucket::owner_grants(&owner)),
-            owner: Some(owner),
-            request_charged: None,
-        }))
-    }
-
-    /// No object has tags; clients ask before they copy.
-    async fn get_object_tagging(
-        &self,
-        request: S3Request<dto::GetObjectTaggingInput>,
-    ) -> S3Result<S3Response<dto::GetObjectTaggingOutput>> {
-        let input = &request.input;
-        let version_id = input.version_id.as_deref();
-        self.existing(&request, &input.bucket, &input.key, version_id).await?;
-        let version_id = input.version_id.clone();
-        Ok(S3Response::new(dto::GetObjectTaggingOutput { tag_set: Vec::new(), version_id }))
     }
 }

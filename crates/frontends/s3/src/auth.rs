@@ -1,19 +1,24 @@
 //! Who is speaking.
 //!
 //! `s3s` asks for the secret of an access key and verifies the signature. The principal found with that
-//! secret is remembered for the length of the request, so that one look-up serves both.
-//! Promises: no operation runs without a principal; secrets are only handed to the signature check.
-//! Does not: decide what a principal may do, the store does.
+//! secret is remembered for the length of the request, so that one look-up serves both. A request
+//! without a signature goes on as nobody in particular.
+//! Promises: a caller with a principal has signed; secrets are only handed to the signature check.
+//! Does not: decide what a caller may do, the store does.
 
 use std::sync::{Arc, OnceLock};
 
 use dolium_identity::{Identity, Principal};
+use dolium_store::{Caller, ContainerName, REQUEST_ID, Store};
 use http::HeaderMap;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Result};
 
-use crate::error::refuse;
+use crate::answer::RequestId;
+use crate::circumstances::{self, Peer};
+use crate::error::{of_store, refuse};
+use crate::names::container;
 use crate::unsupported;
 
 tokio::task_local! {
@@ -26,17 +31,17 @@ pub(crate) async fn in_request<F: Future>(future: F) -> F::Output {
     CALLER.scope(Arc::new(OnceLock::new()), future).await
 }
 
-/// The principal of a request that passed the gate.
-pub(crate) fn caller<T>(request: &S3Request<T>) -> S3Result<Arc<Principal>> {
+/// The caller of a request that passed the gate.
+pub(crate) fn caller<T>(request: &S3Request<T>) -> S3Result<Caller> {
     request
         .extensions
-        .get::<Arc<Principal>>()
+        .get::<Caller>()
         .cloned()
-        .ok_or_else(anonymous)
+        .ok_or_else(denied)
 }
 
-fn anonymous() -> S3Error {
-    refuse(S3ErrorCode::AccessDenied, "Anonymous access is forbidden")
+fn denied() -> S3Error {
+    refuse(S3ErrorCode::AccessDenied, "Access denied.")
 }
 
 /// Finds the secrets of access keys.
@@ -61,67 +66,79 @@ impl S3Auth for Keys {
     }
 }
 
-/// Lets authenticated requests pass, after what no operation here understands was refused.
-pub(crate) struct Gate;
+/// Says who the caller is, after what no operation here understands was refused.
+pub(crate) struct Gate {
+    pub(crate) store: Store,
+    pub(crate) identity: Identity,
+}
 
 #[async_trait::async_trait]
 impl S3Access for Gate {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
-        context.credentials().ok_or_else(anonymous)?;
-        let caller = CALLER
-            .try_with(|caller| caller.get().cloned())
-            .ok()
-            .flatten();
-        let caller = caller.ok_or_else(anonymous)?;
-        check_expected_owner(context.headers(), &caller)?;
+        let looked_up = || CALLER.try_with(|caller| caller.get().cloned());
+        let caller = match context.credentials() {
+            None => Caller::anonymous(),
+            Some(_) => {
+                let principal = looked_up().ok().flatten().ok_or_else(denied)?;
+                Caller::user(principal)
+            }
+        };
         unsupported::check(context.headers())?;
+        self.check_expected_owners(context).await?;
+        let peer = context.extensions_mut().get::<Peer>().copied();
+        let mut circumstances = circumstances::gather(context.headers(), context.uri(), peer);
+        if let Some(RequestId(id)) = context.extensions_mut().get::<RequestId>() {
+            circumstances.set(REQUEST_ID, id.clone());
+        }
+        let caller = caller.with_context(circumstances);
         context.extensions_mut().insert(caller);
         Ok(())
     }
 }
 
-/// A client may say whom it expects to own a bucket. What a principal can reach here is its own.
-fn check_expected_owner(headers: &HeaderMap, caller: &Principal) -> S3Result<()> {
-    for name in [
-        "x-amz-expected-bucket-owner",
-        "x-amz-source-expected-bucket-owner",
-    ] {
-        let Some(expected) = headers.get(name) else {
-            continue;
-        };
-        let is = |id: &str| expected.as_bytes() == id.as_bytes();
-        if !is(&caller.canonical_id) && !is(&caller.account_id.to_string()) {
-            return Err(refuse(
-                S3ErrorCode::AccessDenied,
-                "The bucket has another owner",
-            ));
+impl Gate {
+    /// A client may say whom it expects to own the buckets that it names.
+    async fn check_expected_owners(&self, context: &S3AccessContext<'_>) -> S3Result<()> {
+        let headers = context.headers();
+        let expected = |name: &str| headers.get(name).map(http::HeaderValue::as_bytes);
+        if let (Some(owner), Some(bucket)) = (
+            expected("x-amz-expected-bucket-owner"),
+            context.s3_path().get_bucket_name(),
+        ) {
+            self.check_owner(&container(bucket)?, owner).await?;
         }
+        if let (Some(owner), Some(bucket)) = (
+            expected("x-amz-source-expected-bucket-owner"),
+            source_bucket(headers),
+        ) {
+            self.check_owner(&bucket, owner).await?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    async fn check_owner(&self, bucket: &ContainerName, expected: &[u8]) -> Result<(), S3Error> {
+        let found = self.store.container_attributes(bucket).await;
+        let Some((account, _)) = found.map_err(of_store)? else {
+            // The operation says that there is no such bucket.
+            return Ok(());
+        };
+        if expected == account.to_string().as_bytes() {
+            return Ok(());
+        }
+        let owner = self.identity.owner_of(account).await.map_err(|error| {
+            tracing::error!(%error, "the owner of an account could not be looked up");
+            S3Error::from(S3ErrorCode::ServiceUnavailable)
+        })?;
+        if owner.is_some_and(|owner| owner.canonical_id.as_bytes() == expected) {
+            return Ok(());
+        }
+        Err(denied())
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn expected_owners() {
-        let caller = Principal {
-            user_id: dolium_identity::UserId(1),
-            account_id: dolium_identity::AccountId(7),
-            name: "a".into(),
-            display_name: "A".into(),
-            canonical_id: "ff".into(),
-            admin: false,
-        };
-        for (expected, good) in [("ff", true), ("7", true), ("8", false), ("", false)] {
-            let mut headers = HeaderMap::new();
-            headers.insert("x-amz-expected-bucket-owner", expected.parse().unwrap());
-            assert_eq!(
-                check_expected_owner(&headers, &caller).is_ok(),
-                good,
-                "{expected}"
-            );
-        }
-    }
+/// The bucket that `x-amz-copy-source` names.
+fn source_bucket(headers: &HeaderMap) -> Option<ContainerName> {
+    let text = headers.get("x-amz-copy-source")?.to_str().ok()?;
+    let bucket = text.trim_start_matches('/').split('/').next()?;
+    container(bucket).ok()
 }

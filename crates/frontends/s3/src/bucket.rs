@@ -1,20 +1,21 @@
 //! Buckets: create, delete, list, their versioning and what clients ask of their settings.
 //!
 //! Promises: settings that S3 has and this front end does not are answered as "not set", never made up.
-//! Does not: accept settings (issue 3 does).
+//! Does not: keep settings; each has a module of its own.
 
-use dolium_identity::Principal;
-use dolium_store::{Attributes, Versioning};
+use dolium_store::access::Action;
+use dolium_store::{Attributes, Caller, ContainerRequest, Versioning};
 use s3s::dto::{
     Bucket, BucketLocationConstraint, BucketVersioningStatus, CreateBucketInput,
-    CreateBucketOutput, DeleteBucketInput, DeleteBucketOutput, GetBucketAclInput,
-    GetBucketAclOutput, GetBucketLocationInput, GetBucketLocationOutput, GetBucketVersioningInput,
-    GetBucketVersioningOutput, Grant, Grantee, HeadBucketInput, HeadBucketOutput, ListBucketsInput,
-    ListBucketsOutput, Owner, Permission, PutBucketVersioningInput, PutBucketVersioningOutput,
-    Type,
+    CreateBucketOutput, DeleteBucketInput, DeleteBucketOutput, GetBucketLocationInput,
+    GetBucketLocationOutput, GetBucketVersioningInput, GetBucketVersioningOutput, HeadBucketInput,
+    HeadBucketOutput, ListBucketsInput, ListBucketsOutput, PutBucketVersioningInput,
+    PutBucketVersioningOutput,
 };
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 
+use crate::access::ownership_of;
+use crate::acl;
 use crate::api::Api;
 use crate::auth::caller;
 use crate::error::{of_store, refuse};
@@ -35,13 +36,36 @@ pub(crate) async fn create(
     request: S3Request<CreateBucketInput>,
 ) -> S3Result<S3Response<CreateBucketOutput>> {
     let caller = caller(&request)?;
-    let name = container(&request.input.bucket)?;
+    let input = &request.input;
+    let name = container(&input.bucket)?;
+    check_location(api, input)?;
+    let ownership = input.object_ownership.as_ref().map(ownership_of);
+    let wanted = ContainerRequest {
+        attributes: Attributes::default(),
+        acl: acl::of_headers(&api.identity, &request.headers).await?,
+        ownership: ownership.transpose()?,
+        lock: input.object_lock_enabled_for_bucket.unwrap_or_default(),
+    };
     api.store
-        .create_container(&caller, &name, Attributes::default())
+        .create_container(&caller, &name, wanted)
         .await
         .map_err(of_store)?;
     let location = Some(format!("/{}", request.input.bucket));
     Ok(S3Response::new(CreateBucketOutput { location }))
+}
+
+/// A bucket is made where this server is, or not at all.
+fn check_location(api: &Api, input: &CreateBucketInput) -> S3Result<()> {
+    let configuration = input.create_bucket_configuration.as_ref();
+    let asked = configuration.and_then(|wanted| wanted.location_constraint.as_ref());
+    match asked.map(BucketLocationConstraint::as_str) {
+        None | Some("") => Ok(()),
+        Some(asked) if asked == api.region => Ok(()),
+        Some(_) => Err(refuse(
+            S3ErrorCode::InvalidLocationConstraint,
+            "The specified location-constraint is not valid",
+        )),
+    }
 }
 
 /// DeleteBucket.
@@ -65,7 +89,7 @@ pub(crate) async fn head(
     api: &Api,
     request: S3Request<HeadBucketInput>,
 ) -> S3Result<S3Response<HeadBucketOutput>> {
-    require(api, &request, &request.input.bucket).await?;
+    require(api, &request, &request.input.bucket, Action::ListBucket).await?;
     let bucket_region = Some(api.region.clone());
     Ok(S3Response::new(HeadBucketOutput {
         bucket_region,
@@ -101,7 +125,7 @@ pub(crate) async fn list(
     Ok(S3Response::new(ListBucketsOutput {
         buckets: Some(buckets),
         continuation_token: token,
-        owner: Some(api.owner_of(&caller)),
+        owner: caller.principal().map(|user| api.owner_of(user)),
         prefix: input.prefix,
     }))
 }
@@ -109,7 +133,7 @@ pub(crate) async fn list(
 /// Buckets with a prefix behind a place, and the token to go on with when there are more than `max`.
 async fn matching(
     api: &Api,
-    caller: &Principal,
+    caller: &Caller,
     prefix: &str,
     mut after: Option<String>,
     max: usize,
@@ -151,7 +175,13 @@ pub(crate) async fn location(
     api: &Api,
     request: S3Request<GetBucketLocationInput>,
 ) -> S3Result<S3Response<GetBucketLocationOutput>> {
-    require(api, &request, &request.input.bucket).await?;
+    require(
+        api,
+        &request,
+        &request.input.bucket,
+        Action::GetBucketLocation,
+    )
+    .await?;
     let named = api.region != UNNAMED_REGION;
     let location_constraint = named.then(|| BucketLocationConstraint::from(api.region.clone()));
     Ok(S3Response::new(GetBucketLocationOutput {
@@ -164,7 +194,13 @@ pub(crate) async fn versioning(
     api: &Api,
     request: S3Request<GetBucketVersioningInput>,
 ) -> S3Result<S3Response<GetBucketVersioningOutput>> {
-    let container = require(api, &request, &request.input.bucket).await?;
+    let container = require(
+        api,
+        &request,
+        &request.input.bucket,
+        Action::GetBucketVersioning,
+    )
+    .await?;
     let status = match container.versioning {
         Versioning::Off => None,
         Versioning::On => Some(BucketVersioningStatus::ENABLED),
@@ -215,44 +251,16 @@ pub(crate) async fn set_versioning(
     Ok(S3Response::new(PutBucketVersioningOutput {}))
 }
 
-/// GetBucketAcl: the owner may do all, nobody else anything.
-pub(crate) async fn acl(
-    api: &Api,
-    request: S3Request<GetBucketAclInput>,
-) -> S3Result<S3Response<GetBucketAclOutput>> {
-    require(api, &request, &request.input.bucket).await?;
-    let owner = api.owner_of(&*caller(&request)?);
-    Ok(S3Response::new(GetBucketAclOutput {
-        grants: Some(owner_grants(&owner)),
-        owner: Some(owner),
-    }))
-}
-
-/// The grants of an owner who shares with nobody.
-pub(crate) fn owner_grants(owner: &Owner) -> Vec<Grant> {
-    let grantee = Grantee {
-        display_name: owner.display_name.clone(),
-        email_address: None,
-        id: owner.id.clone(),
-        type_: Type::from_static(Type::CANONICAL_USER),
-        uri: None,
-    };
-    let permission = Some(Permission::from_static(Permission::FULL_CONTROL));
-    vec![Grant {
-        grantee: Some(grantee),
-        permission,
-    }]
-}
-
-/// The bucket that a request names, which must exist and be the caller's.
+/// The bucket that a request names, for a caller who may do this.
 pub(crate) async fn require<T>(
     api: &Api,
     request: &S3Request<T>,
     bucket: &str,
+    action: Action,
 ) -> S3Result<dolium_store::Container> {
     let caller = caller(request)?;
     api.store
-        .container(&caller, &container(bucket)?)
+        .container_for(&caller, action, &container(bucket)?)
         .await
         .map_err(of_store)
 }

@@ -22,6 +22,7 @@ pub(crate) fn condition(
         if_none_match: if_none_match.map(tags),
         if_modified_since: if_modified_since.map(end_of_second),
         if_unmodified_since: if_unmodified_since.map(end_of_second),
+        ..Condition::default()
     }
 }
 

@@ -3,11 +3,11 @@
 //! Promises: source and destination conditions are the store's, checked where it commits.
 //! Does not: recompute checksums; a copy keeps those of its source.
 
-use dolium_store::{CopyRequest, Source, Version};
+use dolium_store::{CopyRequest, Namespace, Source, Version};
 use http::HeaderMap;
 use s3s::dto::{
     CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, ETag, ETagCondition,
-    MetadataDirective, Timestamp,
+    MetadataDirective, TaggingDirective, Timestamp,
 };
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 
@@ -15,9 +15,11 @@ use crate::api::Api;
 use crate::auth::caller;
 use crate::checksum::{NAMESPACE, fill_checksums, kind_of};
 use crate::condition::condition;
-use crate::describe::{description, take_headers};
+use crate::describe::{self, description, take_headers};
 use crate::error::{of_store, refuse};
+use crate::guards;
 use crate::names::{container, header_version_id, path, selector};
+use crate::tagging;
 use crate::time::timestamp;
 
 /// The conditions that a copy puts on its source.
@@ -93,9 +95,15 @@ pub(crate) async fn copy(
         .metadata_directive
         .as_ref()
         .map(MetadataDirective::as_str);
+    let redirect = request.headers.get(describe::REDIRECT_HEADER);
+    let redirect = redirect.and_then(|value| value.to_str().ok());
     let replace = match directive {
         None | Some(MetadataDirective::COPY) => None,
-        Some(MetadataDirective::REPLACE) => Some(description(take_headers!(input))?),
+        Some(MetadataDirective::REPLACE) => {
+            let mut description = description(take_headers!(input))?;
+            describe::redirect(redirect, &mut description.attributes)?;
+            Some(description)
+        }
         Some(_) => {
             return Err(refuse(
                 S3ErrorCode::InvalidArgument,
@@ -103,6 +111,7 @@ pub(crate) async fn copy(
             ));
         }
     };
+    let tags = replaced_tags(&input)?;
     let (container, path) = (container(&input.bucket)?, path(&input.key)?);
     let (source, source_version_id) = source(input.copy_source, given)?;
     let copy = CopyRequest {
@@ -111,6 +120,8 @@ pub(crate) async fn copy(
         path,
         condition: condition(if_match, if_none_match, None, None),
         replace,
+        tags,
+        guards: guards::of_headers(api, &request.headers).await?,
         refuse_copy_onto_itself: true,
     };
     let version = api.store.copy(&caller, copy).await.map_err(copy_error)?;
@@ -120,6 +131,19 @@ pub(crate) async fn copy(
         copy_source_version_id: source_version_id,
         ..CopyObjectOutput::default()
     }))
+}
+
+/// The tags of the copy, when they are not those of its source.
+fn replaced_tags(input: &CopyObjectInput) -> S3Result<Option<Namespace>> {
+    let directive = input.tagging_directive.as_ref();
+    match directive.map(TaggingDirective::as_str) {
+        None | Some(TaggingDirective::COPY) => Ok(None),
+        Some(TaggingDirective::REPLACE) => tagging::requested(input.tagging.as_deref()).map(Some),
+        Some(_) => Err(refuse(
+            S3ErrorCode::InvalidArgument,
+            "Unknown tagging directive.",
+        )),
+    }
 }
 
 fn result_of(version: Version) -> CopyObjectResult {

@@ -22,6 +22,35 @@ const USER_METADATA_LEN_MAX: usize = 2048;
 /// The media type of an object that came without one, as on AWS.
 const DEFAULT_TYPE: &str = "binary/octet-stream";
 
+/// The header that sends visitors of a website elsewhere.
+pub(crate) const REDIRECT_HEADER: &str = "x-amz-website-redirect-location";
+/// Its key in the namespace of representation headers.
+const REDIRECT: &str = "website-redirect";
+/// The longest redirect, as on AWS.
+const REDIRECT_LEN_MAX: usize = 2048;
+
+/// Keeps where visitors of a website are sent.
+pub(crate) fn redirect(location: Option<&str>, attributes: &mut Attributes) -> S3Result<()> {
+    let Some(location) = location else {
+        return Ok(());
+    };
+    let good = ["/", "http://", "https://"]
+        .iter()
+        .any(|beginning| location.starts_with(beginning));
+    if !good || location.len() > REDIRECT_LEN_MAX {
+        let message = "The website redirect location must have a prefix of 'http://' or 'https://' \
+                       or '/'.";
+        return Err(refuse(S3ErrorCode::InvalidArgument, message));
+    }
+    attributes.set(HTTP, REDIRECT, location);
+    Ok(())
+}
+
+/// Where visitors of a website are sent from a version.
+pub(crate) fn redirect_of(version: &Version) -> Option<String> {
+    version.attributes.get(HTTP, REDIRECT).map(str::to_owned)
+}
+
 /// The headers of a request that describe an object.
 #[derive(Default)]
 pub(crate) struct Headers {
@@ -90,6 +119,7 @@ pub(crate) fn description(headers: Headers) -> S3Result<Description> {
     Ok(Description {
         content_type: headers.content_type.unwrap_or_default(),
         attributes,
+        ..Description::default()
     })
 }
 

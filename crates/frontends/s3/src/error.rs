@@ -17,7 +17,14 @@ const INTERNAL: &str = "We encountered an internal error. Please try again.";
 const AWAY: &str = "Please reduce your request rate or try again later.";
 
 /// Codes of S3 that `s3s` has no name for, with their statuses.
-const UNNAMED: [(&str, StatusCode); 5] = [
+const UNNAMED: [(&str, StatusCode); 9] = [
+    (
+        "InvalidBucketAclWithObjectOwnership",
+        StatusCode::BAD_REQUEST,
+    ),
+    ("NoSuchConfiguration", StatusCode::NOT_FOUND),
+    ("NoSuchObjectLockConfiguration", StatusCode::NOT_FOUND),
+    ("InvalidTag", StatusCode::BAD_REQUEST),
     ("QuotaExceeded", StatusCode::FORBIDDEN),
     ("XAmzContentSHA256Mismatch", StatusCode::BAD_REQUEST),
     ("MalformedTrailerError", StatusCode::BAD_REQUEST),
@@ -81,6 +88,15 @@ fn code_of_reason(reason: Reason) -> S3ErrorCode {
         Reason::BadName => S3ErrorCode::InvalidArgument,
         Reason::BadRange => S3ErrorCode::InvalidRange,
         Reason::MetadataTooLarge => S3ErrorCode::MetadataTooLarge,
+        Reason::AclsOff => S3ErrorCode::AccessControlListNotSupported,
+        Reason::AclsWithOwnership => unnamed("InvalidBucketAclWithObjectOwnership"),
+        Reason::BadPolicy => S3ErrorCode::MalformedPolicy,
+        Reason::PublicBlocked | Reason::Locked => S3ErrorCode::AccessDenied,
+        Reason::NoSuchSetting => unnamed("NoSuchConfiguration"),
+        Reason::LockMissing => S3ErrorCode::InvalidRequest,
+        Reason::BadRetention => S3ErrorCode::InvalidArgument,
+        Reason::VersioningNeeded => S3ErrorCode::InvalidBucketState,
+        Reason::BadKey => S3ErrorCode::InvalidRequest,
     }
 }
 
@@ -160,7 +176,21 @@ mod tests {
         (ErrorKind::Unexpected, "InternalError", 500),
     ];
 
-    const REASONS: [(Reason, &str, u16); 21] = [
+    const REASONS: [(Reason, &str, u16); 31] = [
+        (Reason::AclsOff, "AccessControlListNotSupported", 400),
+        (
+            Reason::AclsWithOwnership,
+            "InvalidBucketAclWithObjectOwnership",
+            400,
+        ),
+        (Reason::BadPolicy, "MalformedPolicy", 400),
+        (Reason::PublicBlocked, "AccessDenied", 403),
+        (Reason::Locked, "AccessDenied", 403),
+        (Reason::NoSuchSetting, "NoSuchConfiguration", 404),
+        (Reason::LockMissing, "InvalidRequest", 400),
+        (Reason::BadRetention, "InvalidArgument", 400),
+        (Reason::VersioningNeeded, "InvalidBucketState", 409),
+        (Reason::BadKey, "InvalidRequest", 400),
         (Reason::NoSuchContainer, "NoSuchBucket", 404),
         (Reason::NoSuchObject, "NoSuchKey", 404),
         (Reason::DeleteMarker, "NoSuchKey", 404),

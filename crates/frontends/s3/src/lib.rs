@@ -13,6 +13,8 @@
 //! root should filter it out (`s3s=off`); this crate logs each request itself, without its query, at
 //! DEBUG, and failures of the server at WARN and ERROR.
 
+mod access;
+mod acl;
 mod answer;
 mod api;
 mod auth;
@@ -20,6 +22,7 @@ mod body;
 mod bucket;
 mod checksum;
 mod chunked;
+mod circumstances;
 mod composite;
 mod condition;
 mod copy;
@@ -27,18 +30,24 @@ mod describe;
 mod document;
 mod error;
 mod guard;
+mod guards;
 mod host;
 mod listing;
 mod multipart;
 mod names;
+mod notification;
 mod object;
+mod object_lock;
 mod part;
 mod query;
 mod reading;
 mod service;
+mod setting;
+mod tagging;
 mod time;
 mod unsupported;
 mod verdict;
 mod version_listing;
 
+pub use circumstances::Peer;
 pub use service::{S3FrontEnd, S3Settings, service};

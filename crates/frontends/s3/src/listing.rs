@@ -165,7 +165,7 @@ async fn entries(
         };
         let (checksum_algorithm, checksum_type) = checksum_names(&version);
         let owner = match &mut owners {
-            Some(owners) => Some(owners.get(version.author).await?),
+            Some(owners) => Some(owners.of(&version).await?),
             None => None,
         };
         found.contents.push(Object {
@@ -188,7 +188,7 @@ async fn entries(
 /// One page of the store; a page of nothing still needs its bucket.
 async fn page(
     api: &Api,
-    caller: &dolium_identity::Principal,
+    caller: &dolium_store::Caller,
     bucket: &str,
     request: ListRequest,
 ) -> S3Result<ListPage> {
@@ -229,7 +229,7 @@ pub(crate) async fn list(
     let more = page.more;
     // Without a delimiter the last key says where to go on.
     let next = (more && delimiter.is_some()).then(|| last_place(&page).map(|at| encoding.text(at)));
-    let found = entries(page, encoding, Some(api.owners(&caller))).await?;
+    let found = entries(page, encoding, Some(api.owners())).await?;
     Ok(S3Response::new(ListObjectsOutput {
         name: Some(input.bucket),
         prefix: encoding.maybe(Some(input.prefix.unwrap_or_default())),
@@ -268,10 +268,7 @@ pub(crate) async fn list_v2(
     let page = page(api, &caller, &input.bucket, wanted).await?;
     let (more, count) = (page.more, page.entries.len());
     let next = more.then(|| last_place(&page).map(write_token)).flatten();
-    let owners = input
-        .fetch_owner
-        .unwrap_or_default()
-        .then(|| api.owners(&caller));
+    let owners = input.fetch_owner.unwrap_or_default().then(|| api.owners());
     let found = entries(page, encoding, owners).await?;
     Ok(S3Response::new(ListObjectsV2Output {
         name: Some(input.bucket),

@@ -25,7 +25,7 @@ use crate::condition::condition;
 use crate::describe::{description, take_headers};
 use crate::error::{of_store, of_write, refuse};
 use crate::names::{container, header_version_id, path};
-use crate::object::verdict;
+use crate::object::{decorate, verdict};
 use crate::reading::PARTS;
 use crate::verdict::Verdict;
 
@@ -92,6 +92,7 @@ pub(crate) async fn create(
     let kind = input.checksum_type.as_ref().map(|kind| kind.as_str());
     let scheme = requested_scheme(algorithm, kind)?;
     let mut description = description(take_headers!(input))?;
+    decorate(api, &request.headers, &mut description).await?;
     if let Some(scheme) = scheme {
         description
             .attributes

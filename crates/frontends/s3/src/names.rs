@@ -4,7 +4,9 @@
 //! through is a valid name for the store.
 //! Does not: know whether anything of that name exists.
 
-use dolium_store::{ContainerName, ObjectPath, PATH_LEN_MAX, Selector, Serial, Version};
+use dolium_store::{
+    Condition, ContainerName, ObjectPath, PATH_LEN_MAX, Selector, Serial, Source, Version,
+};
 use s3s::validation::NameValidation;
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
@@ -74,6 +76,16 @@ fn parse_serial(text: &str) -> S3Result<Serial> {
     }
     let serial = u64::from_str_radix(text, 16).map_err(|_| bad())?;
     i64::try_from(serial).map(Serial).map_err(|_| bad())
+}
+
+/// The version that bucket, key and version id address.
+pub(crate) fn source_of(bucket: &str, key: &str, version_id: Option<&str>) -> S3Result<Source> {
+    Ok(Source {
+        container: container(bucket)?,
+        path: path(key)?,
+        version: selector(version_id)?,
+        condition: Condition::default(),
+    })
 }
 
 /// A serial as a version id.

@@ -96,10 +96,20 @@ fn check(
         made: Vec::new(),
     };
     for queue in configuration.queue_configurations.iter_mut().flatten() {
-        rules.add(&mut queue.id, &queue.queue_arn, &queue.events, queue.filter.as_ref())?;
+        rules.add(
+            &mut queue.id,
+            &queue.queue_arn,
+            &queue.events,
+            queue.filter.as_ref(),
+        )?;
     }
     for topic in configuration.topic_configurations.iter_mut().flatten() {
-        rules.add(&mut topic.id, &topic.topic_arn, &topic.events, topic.filter.as_ref())?;
+        rules.add(
+            &mut topic.id,
+            &topic.topic_arn,
+            &topic.events,
+            topic.filter.as_ref(),
+        )?;
     }
     for function in configuration
         .lambda_function_configurations
@@ -134,11 +144,16 @@ impl Rules<'_> {
         let id = self.name(id)?;
         let target = self.target(arn)?;
         if events.is_empty() {
-            return Err(invalid("A notification configuration names at least one event"));
+            return Err(invalid(
+                "A notification configuration names at least one event",
+            ));
         }
         for event in events {
-            if event_pattern(event.as_str()).is_none() {
-                let message = format!("The event is not supported for notifications: {}", event.as_str());
+            if event_pattern(event.as_ref()).is_none() {
+                let message = format!(
+                    "The event is not supported for notifications: {}",
+                    event.as_ref()
+                );
                 return Err(invalid(message));
             }
         }
@@ -146,7 +161,10 @@ impl Rules<'_> {
         self.made.push(Rule {
             id,
             target,
-            events: events.iter().map(|event| event.as_str().to_owned()).collect(),
+            events: events
+                .iter()
+                .map(|event| event.as_ref().to_owned())
+                .collect(),
             prefix,
             suffix,
         });
@@ -158,7 +176,9 @@ impl Rules<'_> {
         let given = id.take().filter(|id| !id.is_empty());
         let name = given.unwrap_or_else(|| hex::encode(rand::random::<[u8; 16]>()));
         if name.len() > ID_LEN_MAX {
-            return Err(invalid("The Id of a notification configuration is too long"));
+            return Err(invalid(
+                "The Id of a notification configuration is too long",
+            ));
         }
         if !self.ids.insert(name.clone()) {
             return Err(invalid("Same ID used for multiple configurations"));
@@ -183,8 +203,15 @@ impl Rules<'_> {
 fn affixes(filter: Option<&NotificationConfigurationFilter>) -> S3Result<(String, String)> {
     let (mut prefix, mut suffix) = (None, None);
     let key = filter.and_then(|filter| filter.key.as_ref());
-    for rule in key.and_then(|key| key.filter_rules.as_ref()).into_iter().flatten() {
-        let name = rule.name.as_ref().map(|name| name.as_str().to_ascii_lowercase());
+    for rule in key
+        .and_then(|key| key.filter_rules.as_ref())
+        .into_iter()
+        .flatten()
+    {
+        let name = rule
+            .name
+            .as_ref()
+            .map(|name| name.as_str().to_ascii_lowercase());
         let (affix, what) = match name.as_deref() {
             Some("prefix") => (&mut prefix, "prefix"),
             Some("suffix") => (&mut suffix, "suffix"),
@@ -205,7 +232,9 @@ fn affixes(filter: Option<&NotificationConfigurationFilter>) -> S3Result<(String
 
 #[cfg(test)]
 mod tests {
-    use s3s::dto::{FilterRule, FilterRuleName, QueueConfiguration, S3KeyFilter, TopicConfiguration};
+    use s3s::dto::{
+        FilterRule, FilterRuleName, QueueConfiguration, S3KeyFilter, TopicConfiguration,
+    };
 
     use super::*;
 
@@ -216,7 +245,10 @@ mod tests {
         };
         let rules = filter.iter().map(rule).collect();
         QueueConfiguration {
-            events: events.iter().map(|name| Event::from((*name).to_owned())).collect(),
+            events: events
+                .iter()
+                .map(|name| Event::from((*name).to_owned()))
+                .collect(),
             filter: Some(NotificationConfigurationFilter {
                 key: Some(S3KeyFilter {
                     filter_rules: Some(rules),
@@ -247,7 +279,10 @@ mod tests {
         );
         let made = checked(made).unwrap();
         assert_eq!((made.len(), made[0].id.len()), (1, 32));
-        assert_eq!((made[0].prefix.as_str(), made[0].suffix.as_str()), ("in/", ".jpg"));
+        assert_eq!(
+            (made[0].prefix.as_str(), made[0].suffix.as_str()),
+            ("in/", ".jpg")
+        );
         assert_eq!(made[0].target, "hook");
     }
 
@@ -283,7 +318,10 @@ mod tests {
         ] {
             assert_eq!(checked(bad), Err("InvalidArgument".to_owned()));
         }
-        assert!(check(&mut of(vec![other]), None).is_ok(), "unless told not to look");
+        assert!(
+            check(&mut of(vec![other]), None).is_ok(),
+            "unless told not to look"
+        );
     }
 
     #[test]

@@ -3,8 +3,11 @@
 //! Promises: what a client claims of a body is verified before it is committed.
 //! Does not: read objects (`reading`) or copy them (`copy`).
 
-use dolium_store::{DeleteRequest, Deleted, PutRequest};
+use dolium_store::{
+    Caller, Condition, ContainerName, DeleteRequest, Deleted, Description, PutRequest,
+};
 use futures::{StreamExt, stream};
+use http::HeaderMap;
 use s3s::dto::{
     DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject,
     ETag, Error as ErrorEntry, ObjectIdentifier, PutObjectInput, PutObjectOutput,
@@ -16,11 +19,13 @@ use crate::auth::caller;
 use crate::body::incoming;
 use crate::checksum::{NAMESPACE, Plan, fill_checksums, kind_of};
 use crate::condition::{condition, only_tag};
-use crate::describe::{description, take_headers};
+use crate::describe::{self, description, take_headers};
 use crate::error::{of_store, of_write, refuse};
+use crate::guards;
 use crate::names::{container, header_version_id, marker_id, path, selector, serial_id};
+use crate::tagging;
+use crate::time::end_of_second;
 use crate::verdict::Verdict;
-use dolium_identity::Principal;
 
 /// The largest body of one PUT, object or part: 5 GiB, as on AWS.
 pub(crate) const BODY_LEN_MAX: u64 = 5 << 30;
@@ -53,6 +58,19 @@ pub(crate) fn verdict<T>(request: &S3Request<T>) -> Verdict {
         .unwrap_or_default()
 }
 
+/// Adds what the headers of every way of writing an object share: guards, tags, website redirect.
+pub(crate) async fn decorate(
+    api: &Api,
+    headers: &HeaderMap,
+    description: &mut Description,
+) -> S3Result<()> {
+    description.guards = guards::of_headers(api, headers).await?;
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let tags = tagging::requested(text("x-amz-tagging"))?;
+    description.attributes.replace(tagging::TAGS, tags);
+    describe::redirect(text(describe::REDIRECT_HEADER), &mut description.attributes)
+}
+
 /// PutObject.
 pub(crate) async fn put(
     api: &Api,
@@ -65,7 +83,8 @@ pub(crate) async fn put(
     let mut input = request.input;
     let (bucket, key) = (container(&input.bucket)?, path(&input.key)?);
     let len = body_len(input.content_length)?;
-    let description = description(take_headers!(input))?;
+    let mut description = description(take_headers!(input))?;
+    decorate(api, &request.headers, &mut description).await?;
     let condition = condition(
         input.if_match.take(),
         input.if_none_match.take(),
@@ -94,6 +113,22 @@ pub(crate) async fn put(
     Ok(S3Response::new(output))
 }
 
+/// Fails when there is no such bucket: a request about many keys is about it, whatever becomes of them.
+async fn exists(api: &Api, bucket: &ContainerName) -> S3Result<()> {
+    match api
+        .store
+        .container_attributes(bucket)
+        .await
+        .map_err(of_store)?
+    {
+        Some(_) => Ok(()),
+        None => Err(refuse(
+            S3ErrorCode::NoSuchBucket,
+            "The specified bucket does not exist",
+        )),
+    }
+}
+
 /// DeleteObject.
 pub(crate) async fn delete(
     api: &Api,
@@ -102,9 +137,18 @@ pub(crate) async fn delete(
     let caller = caller(&request)?;
     let input = request.input;
     let (bucket, key) = (container(&input.bucket)?, path(&input.key)?);
+    let size = input
+        .if_match_size
+        .and_then(|size| u64::try_from(size).ok());
+    let condition = Condition {
+        if_size: size,
+        if_modified_at: input.if_match_last_modified_time.map(end_of_second),
+        ..condition(input.if_match, None, None, None)
+    };
     let delete = DeleteRequest {
         version: explicit_version(input.version_id.as_deref())?,
-        condition: condition(input.if_match, None, None, None),
+        condition,
+        bypass_governance: input.bypass_governance_retention.unwrap_or_default(),
     };
     let named = input.version_id;
     let deleted = api
@@ -150,13 +194,11 @@ pub(crate) async fn delete_many(
         let message = "The XML you provided must name 1 to 1000 objects";
         return Err(refuse(S3ErrorCode::MalformedXML, message));
     }
-    api.store
-        .container(&caller, &bucket)
-        .await
-        .map_err(of_store)?;
+    let bypass = input.bypass_governance_retention.unwrap_or_default();
+    exists(api, &bucket).await?;
     let quiet = input.delete.quiet.unwrap_or_default();
     let mut results = stream::iter(objects)
-        .map(|object| delete_one(api, &caller, &bucket, object))
+        .map(|object| delete_one(api, &caller, &bucket, object, bypass))
         .buffered(DELETES_AT_ONCE);
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());
     while let Some(result) = results.next().await {
@@ -175,9 +217,10 @@ pub(crate) async fn delete_many(
 
 async fn delete_one(
     api: &Api,
-    caller: &Principal,
-    bucket: &dolium_store::ContainerName,
+    caller: &Caller,
+    bucket: &ContainerName,
     object: ObjectIdentifier,
+    bypass_governance: bool,
 ) -> Result<DeletedObject, ErrorEntry> {
     let ObjectIdentifier {
         key,
@@ -187,14 +230,16 @@ async fn delete_one(
         size,
     } = object;
     let result = async {
-        if last_modified_time.is_some() || size.is_some() {
-            let message = "Conditions on size and time of a deletion are not implemented";
-            return Err(refuse(S3ErrorCode::NotImplemented, message));
-        }
         let version = explicit_version(version_id.as_deref())?;
+        let condition = Condition {
+            if_size: size.and_then(|size| u64::try_from(size).ok()),
+            if_modified_at: last_modified_time.map(end_of_second),
+            ..only_tag(e_tag)
+        };
         let delete = DeleteRequest {
             version,
-            condition: only_tag(e_tag),
+            condition,
+            bypass_governance,
         };
         let path = path(&key)?;
         api.store

@@ -144,7 +144,7 @@ pub(crate) async fn list(
     let (parts, more) = found.map_err(of_store)?;
     let entries: Vec<PartEntry> = parts.into_iter().map(entry).collect();
     let next = entries.last().and_then(|entry| entry.part_number);
-    let owner = api.owner(&caller, upload.author).await?;
+    let owner = api.owner(upload.author).await?;
     Ok(S3Response::new(ListPartsOutput {
         bucket: Some(input.bucket),
         key: Some(input.key),

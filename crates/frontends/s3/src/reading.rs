@@ -3,13 +3,14 @@
 //! Promises: a body streams straight from the store; a range answers 206 with its place.
 //! Does not: override response headers, `s3s` does (and refuses line breaks in them).
 
-use dolium_identity::Principal;
-use dolium_store::{ByteRange, Condition, Reason, Selector, Source, Version};
+use dolium_store::{
+    ByteRange, Caller, Condition, EtagMatch, Instant, ReadAction, Reason, Selector, Source, Version,
+};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use s3s::dto::{
     Checksum, ChecksumMode, ETag, GetObjectAttributesInput, GetObjectAttributesOutput,
     GetObjectAttributesParts, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
-    ObjectAttributes, ObjectPart, StorageClass,
+    ObjectAttributes, ObjectLockMode, ObjectPart, StorageClass,
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
@@ -21,7 +22,10 @@ use crate::composite::parse_sizes;
 use crate::condition::{byte_range, condition};
 use crate::describe;
 use crate::error::{of_store, refuse, unnamed};
-use crate::names::{container, header_version_id, path, selector, serial_id};
+use crate::guards::word_of;
+use crate::names::{container, header_version_id, path, selector, serial_id, source_of};
+use crate::object_lock::hold_word;
+use crate::tagging;
 use crate::time::timestamp;
 
 /// The key in the checksum namespace that keeps the sizes of an object's parts.
@@ -69,7 +73,7 @@ macro_rules! wanted {
 /// Replaces the range by that of a part, when one is asked for.
 async fn by_part(
     api: &Api,
-    caller: &Principal,
+    caller: &Caller,
     mut wanted: Wanted,
     number: Option<i32>,
 ) -> S3Result<Wanted> {
@@ -82,9 +86,8 @@ async fn by_part(
     }
     let version = head_version(api, caller, &wanted.source).await?;
     // The range below belongs to this version, whatever is written meanwhile.
-    if !version.null {
-        wanted.source.version = Selector::Serial(version.serial);
-    }
+    let condition = &mut wanted.source.condition;
+    condition.if_match = Some(EtagMatch::OneOf(vec![version.etag.clone()]));
     let (range, count) = part_range(&version, number)?;
     (wanted.range, wanted.ranged, wanted.parts) = (range, range != ByteRange::Full, count);
     Ok(wanted)
@@ -153,6 +156,14 @@ macro_rules! answer_fields {
             output.checksum_type = kind_of(version);
             fill_checksums!(output, version.attributes.namespace(NAMESPACE));
         }
+        if let Some(retention) = version.retention {
+            let word = word_of(retention.mode);
+            output.object_lock_mode = Some(ObjectLockMode::from_static(word));
+            let until = timestamp(Instant(retention.until));
+            output.object_lock_retain_until_date = Some(until);
+        }
+        output.object_lock_legal_hold_status = version.hold.then(|| hold_word(true));
+        output.website_redirect_location = describe::redirect_of(version);
         output.e_tag = Some(ETag::Strong(version.etag.clone()));
     }};
 }
@@ -170,6 +181,7 @@ pub(crate) async fn get(
     };
     let mut output = GetObjectOutput::default();
     answer_fields!(output, wanted, reading.version, reading.range);
+    output.tag_count = tagging::count(&reading.version);
     output.body = Some(outgoing(reading));
     Ok(S3Response::new(output))
 }
@@ -185,19 +197,20 @@ pub(crate) async fn head(
     let range = span(wanted.range, version.size)?;
     let mut output = HeadObjectOutput::default();
     answer_fields!(output, wanted, version, range);
+    let tags = tagging::count(&version);
     let mut response = S3Response::new(output);
     if wanted.ranged {
         response.status = Some(StatusCode::PARTIAL_CONTENT);
+    }
+    if let Some(count) = tags {
+        let count = HeaderValue::from(count);
+        response.headers.insert("x-amz-tagging-count", count);
     }
     Ok(response)
 }
 
 /// The version that a source addresses, its conditions checked.
-pub(crate) async fn head_version(
-    api: &Api,
-    caller: &Principal,
-    source: &Source,
-) -> S3Result<Version> {
+pub(crate) async fn head_version(api: &Api, caller: &Caller, source: &Source) -> S3Result<Version> {
     match api.store.head(caller, source).await {
         Ok(version) => Ok(version),
         Err(error) => Err(read_error(api, caller, source, error).await),
@@ -221,9 +234,9 @@ fn span(range: ByteRange, size: u64) -> S3Result<std::ops::Range<u64>> {
 }
 
 /// Errors of reads carry headers: of the version not modified, of the delete marker met.
-async fn read_error(
+pub(crate) async fn read_error(
     api: &Api,
-    caller: &Principal,
+    caller: &Caller,
     source: &Source,
     error: dolium_store::Error,
 ) -> S3Error {
@@ -279,13 +292,12 @@ pub(crate) async fn attributes(
     let caller = caller(&request)?;
     let names: Vec<String> = requested_attributes(&request.headers)?;
     let input = request.input;
-    let source = Source {
-        container: container(&input.bucket)?,
-        path: path(&input.key)?,
-        version: selector(input.version_id.as_deref())?,
-        condition: Condition::default(),
+    let source = source_of(&input.bucket, &input.key, input.version_id.as_deref())?;
+    let action = ReadAction::ATTRIBUTES;
+    let version = match api.store.describe(&caller, &source, action).await {
+        Ok(version) => version,
+        Err(error) => return Err(read_error(api, &caller, &source, error).await),
     };
-    let version = head_version(api, &caller, &source).await?;
     let wants = |name: &str| names.iter().any(|given| given == name);
     let mut output = GetObjectAttributesOutput {
         last_modified: Some(timestamp(version.created)),

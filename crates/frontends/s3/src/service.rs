@@ -19,7 +19,7 @@ use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::stream::DynByteStream;
 
-use crate::answer::{self, RequestIds};
+use crate::answer::{self, RequestId, RequestIds};
 use crate::api::Api;
 use crate::auth::{Gate, Keys, in_request};
 use crate::chunked::Guarded;
@@ -43,6 +43,8 @@ pub struct S3Settings {
     pub domains: Vec<String>,
     /// The region that it says it is in.
     pub region: String,
+    /// Names of the targets that buckets may send events to.
+    pub notify_targets: Arc<[String]>,
 }
 
 /// The S3 protocol as a `hyper` and `tower` service. Cheap to clone: one per connection.
@@ -63,10 +65,14 @@ pub fn service(settings: S3Settings) -> S3FrontEnd {
     config.xml_max_body_size = DOCUMENT_LEN_MAX;
     config.presigned_url_max_skew_time_secs = CLOCK_SKEW_SECONDS_MAX;
     let identity = settings.identity.clone();
+    let gate = Gate {
+        store: settings.store.clone(),
+        identity: identity.clone(),
+    };
     let mut builder = S3ServiceBuilder::new(Api::new(settings));
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
     builder.set_auth(Keys(identity));
-    builder.set_access(Gate);
+    builder.set_access(gate);
     builder.set_host(domains.clone());
     builder.set_validation(BucketRules);
     S3FrontEnd(Arc::new(Inner {
@@ -84,7 +90,7 @@ impl S3FrontEnd {
         let method = request.method().clone();
         let expects = expects_continue(&request);
         let verdict = Verdict::default();
-        let response = match self.prepare(request, &verdict) {
+        let response = match self.prepare(request, &id, &verdict) {
             Ok(request) => self.run(request).await,
             Err(error) => answer::of_error(error),
         };
@@ -105,10 +111,16 @@ impl S3FrontEnd {
         response
     }
 
-    fn prepare(&self, request: Request<Body>, verdict: &Verdict) -> s3s::S3Result<Request<Body>> {
+    fn prepare(
+        &self,
+        request: Request<Body>,
+        id: &str,
+        verdict: &Verdict,
+    ) -> s3s::S3Result<Request<Body>> {
         let (mut parts, body) = request.into_parts();
         let kind = guard::inspect(&mut parts, &self.0.domains)?;
         parts.extensions.insert(verdict.clone());
+        parts.extensions.insert(RequestId(id.to_owned()));
         let wrapped: DynByteStream = match kind {
             BodyKind::Plain => return Ok(Request::from_parts(parts, body)),
             BodyKind::Chunked(chunks, len) => {

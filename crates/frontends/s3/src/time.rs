@@ -1,9 +1,9 @@
 //! Moments between the store's microseconds and HTTP's whole seconds.
 //!
 //! Promises: an object fetched with the `Last-Modified` that it was answered with is "not modified".
-//! Does not: read a clock.
+//! Does not: know time zones; all is UTC.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dolium_store::Instant;
 use s3s::dto::Timestamp;
@@ -55,6 +55,40 @@ fn seconds_of(timestamp: Timestamp) -> i64 {
     let text = String::from_utf8_lossy(&text);
     let whole = text.split('.').next().unwrap_or("0");
     whole.parse().unwrap_or(0)
+}
+
+/// A date that a client names, to the millisecond it may carry.
+pub(crate) fn to_instant(timestamp: &Timestamp) -> Instant {
+    let mut text = Vec::with_capacity(24);
+    if timestamp
+        .format(s3s::dto::TimestampFormat::EpochSeconds, &mut text)
+        .is_err()
+    {
+        return Instant(0);
+    }
+    let text = String::from_utf8_lossy(&text);
+    let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
+    let micros: i64 = format!("{rest:0<6}")[..6].parse().unwrap_or(0);
+    let seconds: i64 = whole.parse().unwrap_or(0);
+    Instant(seconds.saturating_mul(1_000_000).saturating_add(micros))
+}
+
+/// The clock, in whole seconds since the epoch.
+pub(crate) fn now_seconds() -> i64 {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Whole seconds since the epoch as `2006-01-02T15:04:05Z`.
+pub(crate) fn iso(seconds: i64) -> String {
+    let mut text = Vec::with_capacity(24);
+    let written = from_seconds(seconds).format(s3s::dto::TimestampFormat::DateTime, &mut text);
+    match written {
+        Ok(()) => String::from_utf8_lossy(&text).into_owned(),
+        Err(_) => String::new(),
+    }
 }
 
 #[cfg(test)]

@@ -11,25 +11,12 @@ use s3s::{S3ErrorCode, S3Result};
 use crate::error::refuse;
 
 /// Headers that are refused whatever they say.
-const REFUSED: [&str; 8] = [
-    "x-amz-tagging",
-    "x-amz-website-redirect-location",
-    "x-amz-mfa",
-    "x-amz-write-offset-bytes",
-    "x-amz-bucket-object-lock-enabled",
-    "x-amz-bypass-governance-retention",
-    "x-amz-if-match-size",
-    "x-amz-if-match-last-modified-time",
-];
+const REFUSED: [&str; 2] = ["x-amz-mfa", "x-amz-write-offset-bytes"];
 /// Beginnings of headers that are refused whatever they say.
-const REFUSED_BEGINNINGS: [&str; 4] = [
+const REFUSED_BEGINNINGS: [&str; 2] = [
     "x-amz-server-side-encryption",
     "x-amz-copy-source-server-side-encryption",
-    "x-amz-object-lock-",
-    "x-amz-grant-",
 ];
-/// Canned ACLs that mean "the owner, nobody else" where every bucket belongs to its only user.
-const PRIVATE: [&str; 3] = ["private", "bucket-owner-full-control", "bucket-owner-read"];
 /// The one storage class.
 const STANDARD: &str = "STANDARD";
 
@@ -47,9 +34,6 @@ pub(crate) fn check(headers: &HeaderMap) -> S3Result<()> {
 fn check_one(name: &str, value: &HeaderValue) -> S3Result<()> {
     let value = value.to_str().unwrap_or_default();
     let supported = match name {
-        "x-amz-acl" => PRIVATE.contains(&value),
-        "x-amz-object-ownership" => value == "BucketOwnerEnforced",
-        "x-amz-tagging-directive" => value == "COPY",
         "x-amz-storage-class" => {
             if value != STANDARD {
                 let message = "The storage class you specified is not valid";
@@ -79,25 +63,16 @@ mod tests {
     #[test]
     fn headers() {
         let cases = [
-            ("x-amz-acl", "private", None),
-            ("x-amz-acl", "public-read", Some("NotImplemented")),
             ("x-amz-storage-class", "STANDARD", None),
             (
                 "x-amz-storage-class",
                 "GLACIER",
                 Some("InvalidStorageClass"),
             ),
-            ("x-amz-tagging-directive", "COPY", None),
-            ("x-amz-tagging", "a=b", Some("NotImplemented")),
-            ("x-amz-grant-read", "id=1", Some("NotImplemented")),
+            ("x-amz-mfa", "serial 123456", Some("NotImplemented")),
             (
                 "x-amz-server-side-encryption-customer-key",
                 "k",
-                Some("NotImplemented"),
-            ),
-            (
-                "x-amz-object-lock-mode",
-                "GOVERNANCE",
                 Some("NotImplemented"),
             ),
             ("x-amz-meta-anything", "v", None),

@@ -62,7 +62,7 @@ pub(crate) async fn versions(
             output.next_version_id_marker = Some(version_id(version));
         }
     }
-    fill_versions(&mut output, page.entries, encoding, api.owners(&caller)).await?;
+    fill_versions(&mut output, page.entries, encoding, api.owners()).await?;
     Ok(S3Response::new(output))
 }
 
@@ -97,7 +97,7 @@ async fn fill_versions(
         match entry {
             ListEntry::Prefix(prefix) => prefixes.push(encoding.prefix(&prefix)),
             ListEntry::Version(version) => {
-                let owner = owners.get(version.author).await?;
+                let owner = owners.of(&version).await?;
                 if version.marker {
                     markers.push(marker_entry(version, encoding, owner));
                 } else {
@@ -186,7 +186,7 @@ pub(crate) async fn uploads(
             output.next_upload_id_marker = Some(upload.id.clone());
         }
     }
-    fill_uploads(&mut output, entries, encoding, api.owners(&caller)).await?;
+    fill_uploads(&mut output, entries, encoding, api.owners()).await?;
     Ok(S3Response::new(output))
 }
 

@@ -1,73 +1,82 @@
 //! Containers: made, described, configured, removed.
 
+use dolium_access::{Action, Ownership};
 use dolium_block::Chunking;
-use dolium_catalog::NewContainer;
-use dolium_identity::Principal;
+use dolium_catalog::{AccountId, NewContainer, ReadTx};
 
+use super::guards::{check_public, encode_acl, list_of, refuse_lists};
+use super::writing;
 use crate::attributes::Attributes;
+use crate::caller::Caller;
 use crate::clock::now;
+use crate::lock::{self, CONTAINER, ContainerLock, LOCK};
 use crate::names::ContainerName;
-use crate::request::{Container, Versioning};
+use crate::permission::{self, ACCESS, ACL, OWNERSHIP, Target, permitted};
+use crate::request::{AclRequest, Container, Versioning};
 use crate::rows;
-use crate::store::{Store, permitted};
+use crate::store::Store;
 use crate::{Error, ErrorKind, Reason, Result};
 
 /// Containers an account may own: S3's default quota is 100, its maximum 10,000.
 const CONTAINERS_MAX: usize = 10_000;
 
+/// What a new container is made with.
+#[derive(Clone, Debug, Default)]
+pub struct ContainerRequest {
+    /// Settings of protocols.
+    pub attributes: Attributes,
+    /// Its access list; `None` is private.
+    pub acl: Option<AclRequest>,
+    /// Who owns objects in it.
+    pub ownership: Option<Ownership>,
+    /// Switches object lock on, and versioning with it.
+    pub lock: bool,
+}
+
 impl Store {
     /// Makes a container for the principal's account and enters its name in the global namespace.
     pub async fn create_container(
         &self,
-        who: &Principal,
+        who: &Caller,
         name: &ContainerName,
-        attributes: Attributes,
+        request: ContainerRequest,
     ) -> Result<Container> {
         let (who, name) = (who.clone(), name.clone());
         let array_name = self.inner.default_array.clone();
         self.commit(move |tx| {
-            if let Some(taken) = tx.container_by_bucket(name.as_str())? {
-                let yours = taken.account_id == who.account_id;
-                let reason = if yours {
-                    Reason::ContainerYours
-                } else {
-                    Reason::ContainerTaken
-                };
-                let context = format!("the container {name} exists");
-                return Err(Error::because(ErrorKind::AlreadyExists, reason, context));
-            }
-            let account = who.account_id;
-            if tx.containers(account, None, CONTAINERS_MAX as i64)?.len() >= CONTAINERS_MAX {
-                let context = format!("an account may own {CONTAINERS_MAX} containers");
-                return Err(Error::because(
-                    ErrorKind::Denied,
-                    Reason::QuotaExceeded,
-                    context,
-                ));
-            }
+            let Some(account) = who.principal().map(|user| user.account_id) else {
+                let context = "nobody in particular cannot own a container";
+                return Err(Error::new(ErrorKind::Denied, context));
+            };
+            refuse_taken(tx, account, &name)?;
+            let attributes = first_attributes(tx, account, &request)?;
             let (chunking, block_size) = rows::chunking_words(Chunking::default());
-            let row = tx.create_container(NewContainer {
+            let mut row = tx.create_container(NewContainer {
                 account_id: account,
                 name: name.as_str().as_bytes().to_vec(),
                 created: now().0,
                 chunking,
                 block_size,
                 array_name: array_name.clone(),
-                attributes: rows::encode_attributes(&attributes),
+                attributes,
             })?;
+            if request.lock {
+                row.versioning = rows::row_versioning(Versioning::On);
+                tx.update_container(&row)?;
+            }
             tx.create_bucket(name.as_str(), row.id)?;
             rows::container(row, None)
         })
         .await
     }
 
-    /// Removes an empty container.
-    pub async fn delete_container(&self, who: &Principal, name: &ContainerName) -> Result<()> {
+    /// Removes an empty container, with the uploads that were begun in it.
+    pub async fn delete_container(&self, who: &Caller, name: &ContainerName) -> Result<()> {
         let (who, name) = (who.clone(), name.clone());
         self.commit(move |tx| {
-            let row = permitted(tx, &who, &name)?;
+            let row = permitted(tx, &who, &name, Action::DeleteBucket, Target::Container)?;
             let state = tx.lock_container(row.id)?;
-            if state.versions > 0 || !tx.uploads(row.id, b"", None, 1)?.is_empty() {
+            if state.versions > 0 {
                 let context = format!("the container {name} is not empty");
                 return Err(Error::because(
                     ErrorKind::Conflict,
@@ -75,16 +84,31 @@ impl Store {
                     context,
                 ));
             }
+            while let Some(upload) = tx.uploads(row.id, b"", None, 1)?.pop() {
+                for part in tx.delete_upload(row.id, &upload.upload_id)? {
+                    writing::unlink(tx, &row, &part.list)?;
+                }
+            }
             Ok(tx.delete_container(row.id)?)
         })
         .await
     }
 
-    /// Describes a container.
-    pub async fn container(&self, who: &Principal, name: &ContainerName) -> Result<Container> {
+    /// Describes a container to who may list it.
+    pub async fn container(&self, who: &Caller, name: &ContainerName) -> Result<Container> {
+        self.container_for(who, Action::ListBucket, name).await
+    }
+
+    /// Describes a container to who may do this.
+    pub async fn container_for(
+        &self,
+        who: &Caller,
+        action: Action,
+        name: &ContainerName,
+    ) -> Result<Container> {
         let (who, name) = (who.clone(), name.clone());
         self.look(move |tx| {
-            let row = permitted(tx, &who, &name)?;
+            let row = permitted(tx, &who, &name, action, Target::Container)?;
             let state = tx.container_state(row.id)?;
             rows::container(row, state)
         })
@@ -94,11 +118,15 @@ impl Store {
     /// A page of the containers of the principal's account, by name; and whether there are more.
     pub async fn list_containers(
         &self,
-        who: &Principal,
+        who: &Caller,
         after: Option<&str>,
         limit: usize,
     ) -> Result<(Vec<Container>, bool)> {
-        let (account, after) = (who.account_id, after.map(str::to_owned));
+        let after = after.map(str::to_owned);
+        let Some(account) = who.principal().map(|user| user.account_id) else {
+            let context = "nobody in particular owns no containers";
+            return Err(Error::new(ErrorKind::Denied, context));
+        };
         self.look(move |tx| {
             let after = after.as_deref().map(str::as_bytes);
             let mut page = tx.containers(account, after, limit as i64 + 1)?;
@@ -117,14 +145,22 @@ impl Store {
     /// Switches versioning on or suspends it. It cannot be switched off again.
     pub async fn set_versioning(
         &self,
-        who: &Principal,
+        who: &Caller,
         name: &ContainerName,
         versioning: Versioning,
     ) -> Result<()> {
         let (who, name) = (who.clone(), name.clone());
         self.commit(move |tx| {
-            let mut row = permitted(tx, &who, &name)?;
+            let action = Action::PutBucketVersioning;
+            let mut row = permitted(tx, &who, &name, action, Target::Container)?;
             tx.lock_container(row.id)?;
+            if versioning != Versioning::On
+                && lock::of_container(&rows::decode_attributes(&row.attributes)?)?.is_some()
+            {
+                let context = "versioning stays on in a container with object lock";
+                let reason = Reason::VersioningNeeded;
+                return Err(Error::because(ErrorKind::Conflict, reason, context));
+            }
             let was = rows::versioning(row.versioning);
             if versioning == Versioning::Off && was != Versioning::Off {
                 let context = "versioning can be suspended, not switched off";
@@ -139,7 +175,7 @@ impl Store {
     /// Sets or lifts the quota of a container, in bytes of all versions and in current objects.
     pub async fn set_container_quota(
         &self,
-        who: &Principal,
+        who: &Caller,
         name: &ContainerName,
         bytes: Option<u64>,
         objects: Option<u64>,
@@ -147,11 +183,64 @@ impl Store {
         let (who, name) = (who.clone(), name.clone());
         let limit = |value: Option<u64>| value.map(|value| value.min(i64::MAX as u64) as i64);
         self.commit(move |tx| {
-            let mut row = permitted(tx, &who, &name)?;
+            let row = permission::find(tx, &name)?;
+            let own = who
+                .principal()
+                .is_some_and(|user| user.admin || user.account_id == row.account_id);
+            if !own {
+                let context = "only its owner sets the quota of a container";
+                return Err(Error::new(ErrorKind::Denied, context));
+            }
+            let mut row = row;
             row.quota_bytes = limit(bytes);
             row.quota_objects = limit(objects);
             Ok(tx.update_container(&row)?)
         })
         .await
     }
+}
+
+/// Refuses a name that is taken, and one container too many.
+fn refuse_taken(tx: &mut ReadTx<'_>, account: AccountId, name: &ContainerName) -> Result<()> {
+    if let Some(taken) = tx.container_by_bucket(name.as_str())? {
+        let reason = if taken.account_id == account {
+            Reason::ContainerYours
+        } else {
+            Reason::ContainerTaken
+        };
+        let context = format!("the container {name} exists");
+        return Err(Error::because(ErrorKind::AlreadyExists, reason, context));
+    }
+    if tx.containers(account, None, CONTAINERS_MAX as i64)?.len() >= CONTAINERS_MAX {
+        let context = format!("an account may own {CONTAINERS_MAX} containers");
+        let reason = Reason::QuotaExceeded;
+        return Err(Error::because(ErrorKind::Denied, reason, context));
+    }
+    Ok(())
+}
+
+/// The attributes that a new container begins with.
+fn first_attributes(
+    tx: &mut ReadTx<'_>,
+    account: AccountId,
+    request: &ContainerRequest,
+) -> Result<Vec<u8>> {
+    let mut attributes = request.attributes.clone();
+    if let Some(ownership) = &request.ownership {
+        attributes.set(ACCESS, OWNERSHIP, lock::write(ownership));
+    }
+    if request.ownership == Some(Ownership::BucketOwnerEnforced) {
+        refuse_lists(request.acl.as_ref())?;
+    } else if request.acl.is_some() {
+        let owner = permission::owner(tx, account)?;
+        let list = list_of(request.acl.clone(), &owner, &owner)?;
+        check_public(&attributes, &list)?;
+        if list != list_of(None, &owner, &owner)? {
+            attributes.set(ACCESS, ACL, encode_acl(&list));
+        }
+    }
+    if request.lock {
+        attributes.set(LOCK, CONTAINER, lock::write(&ContainerLock::default()));
+    }
+    Ok(rows::encode_attributes(&attributes))
 }

@@ -2,49 +2,61 @@
 
 use std::collections::HashMap;
 
+use dolium_access::Action;
 use dolium_block::{BlockId, Node};
-use dolium_identity::Principal;
+use dolium_catalog::ReadTx;
 
 use super::event::{Cause, Occasion};
+use super::guards::settle;
 use super::writing::{self, NewVersion};
+use crate::attributes::Namespace;
+use crate::caller::Caller;
 use crate::ingest::NewBlocks;
 use crate::lane::Lane;
+use crate::lock::LOCK;
+use crate::permission::{ACCESS, ReadAction, TAGS, Target, permitted};
 use crate::reader::load_node;
-use crate::request::{CopyRequest, Description, Version};
-use crate::store::{Store, permitted};
+use crate::request::{CopyRequest, Description, Guards, Version};
+use crate::store::Store;
 use crate::{Error, ErrorKind, Result, rows};
 
 impl Store {
     /// Copies a version onto an object. The copy keeps the source's ETag and checksums, since its
     /// bytes are the same.
-    pub async fn copy(&self, who: &Principal, request: CopyRequest) -> Result<Version> {
-        let (container, row, current) = self.open_source(who, &request.source).await?;
+    pub async fn copy(&self, who: &Caller, request: CopyRequest) -> Result<Version> {
+        let (container, row, current) = self
+            .open_source(who, &request.source, ReadAction::GET)
+            .await?;
         let same = request.source.container == request.container
             && request.source.path == request.path
             && current;
-        if same && request.replace.is_none() && request.refuse_copy_onto_itself {
+        let changes = request.replace.is_some() || request.tags.is_some();
+        if same && !changes && request.refuse_copy_onto_itself {
             let context = "the copy would change nothing: same object, same metadata";
             return Err(Error::new(ErrorKind::Invalid, context));
         }
         let root = Node::decode(&row.list)?;
         let source = rows::version(row.clone(), current)?;
-        let description = merge(request.replace, &source);
+        let description = merge(request.replace, request.tags, request.guards, &source);
         let new = NewVersion {
             path: request.path,
             size: source.size,
             etag: source.etag,
             description,
             merkle: row.root,
-            author: who.user_id.0,
+            author: who.author().0,
             root,
         };
         let condition = request.condition;
         let (source_account, name) = (container.account_id, request.container);
         let target_account = {
             let (who, name) = (who.clone(), name.clone());
-            self.look(move |tx| permitted(tx, &who, &name))
-                .await?
-                .account_id
+            let path = new.path.clone();
+            let target = move |tx: &mut ReadTx<'_>| {
+                let target = Target::Path(path.as_str().as_bytes());
+                permitted(tx, &who, &name, Action::PutObject, target)
+            };
+            self.look(target).await?.account_id
         };
         let mut blocks = NewBlocks::default();
         if target_account != source_account {
@@ -52,31 +64,53 @@ impl Store {
         }
         let who = who.clone();
         self.commit(move |tx| {
-            let row = permitted(tx, &who, &name)?;
+            let target = Target::Path(new.path.as_str().as_bytes());
+            let row = permitted(tx, &who, &name, Action::PutObject, target)?;
+            let mut new = new.clone();
+            settle(tx, &who, &row, &mut new.description)?;
             let serial = tx.lock_container(row.id)?.seq;
             writing::check(tx, &row, &new.path, &condition)?;
             writing::link(tx, &row.array_name, &row, &new.root, &blocks)?;
             let occasion = Occasion::new(Cause::Copy, &who);
-            let version = writing::write_version(tx, &row, serial, new.clone(), &occasion)?;
+            let version = writing::write_version(tx, &row, serial, new, &occasion)?;
             rows::version(version, true)
         })
         .await
     }
 }
 
-/// The copy's description: the replacement if there is one, with the source's checksums either way.
-fn merge(replace: Option<Description>, source: &Version) -> Description {
-    let Some(mut description) = replace else {
-        return Description {
+/// The copy's description: the replacement if there is one, with the source's checksums either way; its
+/// tags unless others are given; never its guards.
+fn merge(
+    replace: Option<Description>,
+    tags: Option<Namespace>,
+    guards: Guards,
+    source: &Version,
+) -> Description {
+    let mut description = replace.unwrap_or_else(|| {
+        let mut attributes = source.attributes.clone();
+        for namespace in [ACCESS, LOCK, TAGS] {
+            attributes.clear(namespace);
+        }
+        Description {
             content_type: source.content_type.clone(),
-            attributes: source.attributes.clone(),
-        };
+            attributes,
+            guards: Guards::default(),
+        }
+    });
+    let pairs = |namespace: &str| -> Namespace {
+        let pairs = source.attributes.namespace(namespace);
+        pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
     };
-    for (algorithm, value) in source.attributes.namespace("checksum") {
-        description.attributes.set("checksum", algorithm, value);
-    }
+    let attributes = &mut description.attributes;
+    attributes.replace(CHECKSUM, pairs(CHECKSUM));
+    attributes.replace(TAGS, tags.unwrap_or_else(|| pairs(TAGS)));
+    description.guards = guards;
     description
 }
+
+/// The namespace of checksums.
+const CHECKSUM: &str = "checksum";
 
 /// The references of every node below `root`, for an account that does not refer to them yet.
 pub(crate) async fn load_references(

@@ -6,9 +6,10 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use dolium_catalog::{ContainerRow, EventRow, UserId, VersionRow, WriteTx};
-use dolium_identity::Principal;
+use dolium_catalog::{ContainerRow, EventRow, VersionRow, WriteTx};
+use serde::Serialize;
 
+use crate::caller::Caller;
 use crate::clock::now;
 use crate::{Result, rows};
 
@@ -17,6 +18,10 @@ use crate::{Result, rows};
 const EVENTS_MAX: i64 = 100_000;
 /// Pause between warnings of dropped events.
 const WARN_EVERY_US: i64 = 60_000_000;
+/// The key of the address a request came from.
+const SOURCE_IP: &str = "aws:SourceIp";
+/// The key under which a front end names the request among its circumstances.
+pub const REQUEST_ID: &str = "dolium:RequestId";
 /// The attribute whose presence in namespace `s3` asks for events.
 const NAMESPACE: &str = "s3";
 const KEY: &str = "notification";
@@ -72,20 +77,39 @@ impl Cause {
 }
 
 /// Why an object changes, and for whom.
-pub(crate) struct Occasion {
+pub(crate) struct Occasion<'a> {
     cause: Cause,
-    author: Option<UserId>,
-    facts: Vec<u8>,
+    who: &'a Caller,
 }
 
-impl Occasion {
-    /// What a user does.
-    pub(crate) fn new(cause: Cause, who: &Principal) -> Self {
-        Self {
-            cause,
-            author: Some(who.user_id),
-            facts: Vec::new(),
-        }
+/// What is kept of the request with its event.
+#[derive(Serialize)]
+struct Facts<'a> {
+    source_ip: &'a str,
+    request_id: &'a str,
+}
+
+impl<'a> Occasion<'a> {
+    /// What a caller does.
+    pub(crate) fn new(cause: Cause, who: &'a Caller) -> Self {
+        Self { cause, who }
+    }
+
+    /// For whom.
+    pub(crate) fn who(&self) -> &'a Caller {
+        self.who
+    }
+
+    fn facts(&self) -> Vec<u8> {
+        let said = |key: &str| {
+            let values = self.who.context().get(key).unwrap_or_default();
+            values.first().map_or("", String::as_str)
+        };
+        let facts = Facts {
+            source_ip: said(SOURCE_IP),
+            request_id: said(REQUEST_ID),
+        };
+        serde_json::to_vec(&facts).expect("texts are always JSON")
     }
 }
 
@@ -94,7 +118,7 @@ pub(crate) fn created(
     tx: &mut WriteTx<'_>,
     container: &ContainerRow,
     row: &VersionRow,
-    occasion: &Occasion,
+    occasion: &Occasion<'_>,
 ) -> Result<()> {
     let kind = occasion.cause.of_creation();
     push(tx, container, row.serial, kind, row, occasion)
@@ -105,7 +129,7 @@ pub(crate) fn marked(
     tx: &mut WriteTx<'_>,
     container: &ContainerRow,
     row: &VersionRow,
-    occasion: &Occasion,
+    occasion: &Occasion<'_>,
 ) -> Result<()> {
     let kind = occasion.cause.of_marker();
     push(tx, container, row.serial, kind, row, occasion)
@@ -117,7 +141,7 @@ pub(crate) fn removed(
     container: &ContainerRow,
     seq: i64,
     gone: &VersionRow,
-    occasion: &Occasion,
+    occasion: &Occasion<'_>,
 ) -> Result<()> {
     let kind = occasion.cause.of_removal();
     push(tx, container, seq, kind, gone, occasion)
@@ -129,7 +153,7 @@ fn push(
     seq: i64,
     kind: &str,
     row: &VersionRow,
-    occasion: &Occasion,
+    occasion: &Occasion<'_>,
 ) -> Result<()> {
     if !asked(&container.attributes)? {
         return Ok(());
@@ -149,8 +173,8 @@ fn push(
         size: row.size,
         etag: row.etag.clone(),
         null_version: row.null_version,
-        author: occasion.author,
-        meta: occasion.facts.clone(),
+        author: occasion.who.principal().map(|user| user.user_id),
+        meta: occasion.facts(),
     })?;
     Ok(())
 }

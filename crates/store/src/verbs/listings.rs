@@ -1,12 +1,14 @@
 //! Listings: pages of objects and of versions, in byte order of their paths.
 
+use dolium_access::Action;
 use dolium_catalog::{ListItem, ListQuery, VersionListItem, VersionListQuery, VersionMarker};
-use dolium_identity::Principal;
 
+use crate::caller::Caller;
 use crate::names::{ContainerName, Selector};
+use crate::permission::{Target, permitted};
 use crate::request::{ListEntry, ListPage, ListRequest};
 use crate::rows;
-use crate::store::{Store, permitted};
+use crate::store::Store;
 use crate::{Error, ErrorKind, Result};
 
 /// Entries of one page, whatever was asked for.
@@ -16,13 +18,13 @@ impl Store {
     /// A page of current objects and common prefixes.
     pub async fn list(
         &self,
-        who: &Principal,
+        who: &Caller,
         container: &ContainerName,
         request: ListRequest,
     ) -> Result<ListPage> {
         let (who, container) = (who.clone(), container.clone());
         self.look(move |tx| {
-            let row = permitted(tx, &who, &container)?;
+            let row = permitted(tx, &who, &container, Action::ListBucket, Target::Container)?;
             let query = ListQuery {
                 prefix: request.prefix.into_bytes(),
                 after: request.after.map(String::into_bytes),
@@ -48,13 +50,19 @@ impl Store {
     /// A page of all versions and common prefixes, within a path from the newest to the oldest.
     pub async fn list_versions(
         &self,
-        who: &Principal,
+        who: &Caller,
         container: &ContainerName,
         request: ListRequest,
     ) -> Result<ListPage> {
         let (who, container) = (who.clone(), container.clone());
         self.look(move |tx| {
-            let row = permitted(tx, &who, &container)?;
+            let row = permitted(
+                tx,
+                &who,
+                &container,
+                Action::ListBucketVersions,
+                Target::Container,
+            )?;
             let after = match request.after {
                 None => None,
                 Some(after) => {

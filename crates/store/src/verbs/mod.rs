@@ -3,12 +3,16 @@
 mod containers;
 mod copies;
 mod event;
+mod guards;
 mod listings;
 mod objects;
+mod settings;
 mod uploads;
 mod writing;
 
-pub use event::Cause;
+pub use containers::ContainerRequest;
+pub use event::{Cause, REQUEST_ID};
+pub use settings::AccessSettings;
 pub use uploads::{PART_NUMBER_MAX, UploadEntry};
 
 pub(crate) use copies::load_references;

@@ -2,35 +2,41 @@
 
 use std::ops::Range;
 
+use dolium_access::Action;
 use dolium_block::Node;
 use dolium_catalog::{
     Cluster, ContainerRow, ReadTx, VersionRow, Versioning as RowVersioning, WriteTx,
 };
-use dolium_identity::Principal;
 
 use super::event::{Cause, Occasion};
+use super::guards::settle;
 use super::writing::{self, NewVersion};
+use crate::caller::Caller;
 use crate::condition::Present;
 use crate::ingest::{self, Ingested};
-use crate::names::{ContainerName, Instant, ObjectPath, Selector, Serial};
+use crate::lock;
+use crate::names::{ContainerName, ObjectPath, Selector, Serial};
+use crate::permission::{self, ReadAction, Target, permitted};
 use crate::request::{
     ByteRange, Condition, DeleteRequest, Deleted, Description, PutRequest, Reading, Source, Version,
 };
-use crate::store::{Store, permitted};
+use crate::store::Store;
 use crate::{Error, ErrorKind, Reason, Result, reader, rows};
 
 impl Store {
     /// Stores an object. It is durable when this returns, or it was not stored.
     pub async fn put(
         &self,
-        who: &Principal,
+        who: &Caller,
         container: &ContainerName,
         path: &ObjectPath,
         mut description: Description,
         condition: Condition,
         put: PutRequest,
     ) -> Result<Version> {
-        let (row, early) = self.writable(who, container, path, &condition).await?;
+        let (row, early) = self
+            .writable(who, container, path, &condition, &description)
+            .await?;
         early?;
         let ingested = ingest::ingest(self.lane(&row)?, rows::chunking(&row)?, put).await?;
         let Ingested {
@@ -49,17 +55,20 @@ impl Store {
             etag: finish.etag,
             description,
             merkle: merkle.map(|root| root.as_bytes().to_vec()),
-            author: who.user_id.0,
+            author: who.author().0,
             root,
         };
         let (who, container) = (who.clone(), container.clone());
         self.commit(move |tx| {
-            let row = permitted(tx, &who, &container)?;
+            let target = Target::Path(new.path.as_str().as_bytes());
+            let row = permitted(tx, &who, &container, Action::PutObject, target)?;
+            let mut new = new.clone();
+            settle(tx, &who, &row, &mut new.description)?;
             let serial = tx.lock_container(row.id)?.seq;
             writing::check(tx, &row, &new.path, &condition)?;
             writing::link(tx, &row.array_name, &row, &new.root, &new_blocks)?;
             let occasion = Occasion::new(Cause::Put, &who);
-            let version = writing::write_version(tx, &row, serial, new.clone(), &occasion)?;
+            let version = writing::write_version(tx, &row, serial, new, &occasion)?;
             rows::version(version, true)
         })
         .await
@@ -69,38 +78,49 @@ impl Store {
     /// The committing transaction decides.
     async fn writable(
         &self,
-        who: &Principal,
+        who: &Caller,
         container: &ContainerName,
         path: &ObjectPath,
         condition: &Condition,
+        description: &Description,
     ) -> Result<(ContainerRow, Result<()>)> {
         let (who, container, path) = (who.clone(), container.clone(), path.clone());
         let condition = condition.clone();
+        let mut description = description.clone();
         self.look(move |tx| {
-            let row = permitted(tx, &who, &container)?;
+            let target = Target::Path(path.as_str().as_bytes());
+            let row = permitted(tx, &who, &container, Action::PutObject, target)?;
+            settle(tx, &who, &row, &mut description)?;
             if condition == Condition::default() {
                 return Ok((row, Ok(())));
             }
             let live = tx.live(row.id, path.as_str().as_bytes())?;
-            let present = live.as_ref().map(|row| Present {
-                etag: &row.etag,
-                created: Instant(row.created),
-            });
+            let present = live.as_ref().map(Present::of);
             let early = condition.check_write(present);
             Ok((row, early))
         })
         .await
     }
 
-    /// Describes a version.
-    pub async fn head(&self, who: &Principal, source: &Source) -> Result<Version> {
-        let (_, row, current) = self.open_source(who, source).await?;
+    /// Describes a version to who may read it.
+    pub async fn head(&self, who: &Caller, source: &Source) -> Result<Version> {
+        self.describe(who, source, ReadAction::GET).await
+    }
+
+    /// Describes a version to who may do this with it.
+    pub async fn describe(
+        &self,
+        who: &Caller,
+        source: &Source,
+        action: ReadAction,
+    ) -> Result<Version> {
+        let (_, row, current) = self.open_source(who, source, action).await?;
         rows::version(row, current)
     }
 
     /// Opens a version for reading.
-    pub async fn get(&self, who: &Principal, source: &Source, range: ByteRange) -> Result<Reading> {
-        let (container, row, current) = self.open_source(who, source).await?;
+    pub async fn get(&self, who: &Caller, source: &Source, range: ByteRange) -> Result<Reading> {
+        let (container, row, current) = self.open_source(who, source, ReadAction::GET).await?;
         let root = Node::decode(&row.list)?;
         let range = resolve(range, row.size as u64)?;
         let body = reader::stream(self.lane(&container)?.clone(), root, range.clone());
@@ -111,31 +131,19 @@ impl Store {
         })
     }
 
-    /// Finds the version addressed and checks the read condition.
+    /// Finds the version addressed and checks permission and the read condition.
     pub(crate) async fn open_source(
         &self,
-        who: &Principal,
+        who: &Caller,
         source: &Source,
+        action: ReadAction,
     ) -> Result<(ContainerRow, VersionRow, bool)> {
         let (who, source) = (who.clone(), source.clone());
         self.look(move |tx| {
-            let container = permitted(tx, &who, &source.container)?;
-            let path = source.path.as_str().as_bytes();
-            let head = tx.head(container.id, path)?;
-            let head_serial = head.as_ref().map(|head| head.serial);
-            let row = select(tx, &container, path, head, source.version)?;
-            if row.cluster == Cluster::Deleted {
-                let context = "the object was deleted";
-                let error = Error::because(ErrorKind::NotFound, Reason::DeleteMarker, context);
-                return Err(error.with_version(Serial(row.serial)));
-            }
-            let present = Present {
-                etag: &row.etag,
-                created: Instant(row.created),
-            };
-            source.condition.check_read(present)?;
-            let current = head_serial == Some(row.serial);
-            Ok((container, row, current))
+            let container = permission::find(tx, &source.container)?;
+            let found = existing(tx, &who, &container, &source, action)?;
+            source.condition.check_read(Present::of(&found.0))?;
+            Ok((container, found.0, found.1))
         })
         .await
     }
@@ -143,20 +151,17 @@ impl Store {
     /// Deletes what the request addresses. Deleting what is not there is no error.
     pub async fn delete(
         &self,
-        who: &Principal,
+        who: &Caller,
         container: &ContainerName,
         path: &ObjectPath,
         request: DeleteRequest,
     ) -> Result<Deleted> {
         let (who, container, path) = (who.clone(), container.clone(), path.clone());
         self.commit(move |tx| {
-            let row = permitted(tx, &who, &container)?;
-            let serial = tx.lock_container(row.id)?.seq;
+            let row = permission::find(tx, &container)?;
             match request.version {
-                None => delete_current(tx, &who, &row, serial, &path, &request.condition),
-                Some(version) => {
-                    delete_version(tx, &who, &row, serial, &path, version, &request.condition)
-                }
+                None => delete_current(tx, &who, &row, &path, &request),
+                Some(version) => delete_version(tx, &who, &row, &path, version, &request),
             }
         })
         .await
@@ -182,25 +187,80 @@ fn select(
     row.ok_or_else(|| Error::because(ErrorKind::NotFound, reason, "there is no such object"))
 }
 
+/// The version that a source addresses, for a caller who may do this with it; and whether it is the
+/// newest. Who may not list the container does not learn what is not there.
+pub(crate) fn existing(
+    tx: &mut ReadTx<'_>,
+    who: &Caller,
+    container: &ContainerRow,
+    source: &Source,
+    action: ReadAction,
+) -> Result<(VersionRow, bool)> {
+    let path = source.path.as_str().as_bytes();
+    let head = tx.head(container.id, path)?;
+    let head_serial = head.as_ref().map(|head| head.serial);
+    let found = select(tx, container, path, head, source.version).and_then(|row| {
+        if row.cluster != Cluster::Deleted {
+            return Ok(row);
+        }
+        let context = "the object was deleted";
+        let error = Error::because(ErrorKind::NotFound, Reason::DeleteMarker, context);
+        Err(error.with_version(Serial(row.serial)))
+    });
+    let action = action.on(source.version);
+    match found {
+        Ok(row) => {
+            permission::require(tx, who, container, action, Target::Version(&row))?;
+            let current = head_serial == Some(row.serial);
+            Ok((row, current))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            permission::require(tx, who, container, Action::ListBucket, Target::Container)?;
+            Err(error)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 fn delete_current(
     tx: &mut WriteTx<'_>,
-    who: &Principal,
+    who: &Caller,
+    container: &ContainerRow,
+    path: &ObjectPath,
+    request: &DeleteRequest,
+) -> Result<Deleted> {
+    let target = Target::Path(path.as_str().as_bytes());
+    permission::require(tx, who, container, Action::DeleteObject, target)?;
+    let serial = tx.lock_container(container.id)?.seq;
+    writing::check(tx, container, path, &request.condition)?;
+    remove_current(
+        tx,
+        &Occasion::new(Cause::Delete, who),
+        container,
+        serial,
+        path,
+    )
+}
+
+/// What a deletion without a version does under the container's versioning.
+pub(crate) fn remove_current(
+    tx: &mut WriteTx<'_>,
+    occasion: &Occasion<'_>,
     container: &ContainerRow,
     serial: i64,
     path: &ObjectPath,
-    condition: &Condition,
 ) -> Result<Deleted> {
-    writing::check(tx, container, path, condition)?;
     let path = path.as_str().as_bytes();
-    let occasion = Occasion::new(Cause::Delete, who);
+    let who = occasion.who();
     if container.versioning == RowVersioning::Off {
         let Some(gone) = tx.head(container.id, path)? else {
             return Ok(Deleted::default());
         };
-        writing::remove_version(tx, container, serial, &gone, &occasion)?;
+        lock::check_delete(tx, who, container, &gone, false)?;
+        writing::remove_version(tx, container, serial, &gone, occasion)?;
         return Ok(Deleted::default());
     }
-    let marker = writing::write_marker(tx, container, serial, path, who.user_id.0, &occasion)?;
+    let marker = writing::write_marker(tx, container, serial, path, who.author().0, occasion)?;
     Ok(Deleted {
         marker: Some((Serial(marker.serial), marker.null_version)),
         removed: None,
@@ -209,27 +269,27 @@ fn delete_current(
 
 fn delete_version(
     tx: &mut WriteTx<'_>,
-    who: &Principal,
+    who: &Caller,
     container: &ContainerRow,
-    serial: i64,
     path: &ObjectPath,
     version: Selector,
-    condition: &Condition,
+    request: &DeleteRequest,
 ) -> Result<Deleted> {
     let path = path.as_str().as_bytes();
+    let action = Action::DeleteObjectVersion;
+    permission::require(tx, who, container, action, Target::Path(path))?;
+    let serial = tx.lock_container(container.id)?.seq;
     let head = tx.head(container.id, path)?;
     let gone = match select(tx, container, path, head, version) {
         Ok(gone) => gone,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            condition.check_write(None)?;
+            request.condition.check_write(None)?;
             return Ok(Deleted::default());
         }
         Err(error) => return Err(error),
     };
-    condition.check_write(Some(Present {
-        etag: &gone.etag,
-        created: Instant(gone.created),
-    }))?;
+    request.condition.check_write(Some(Present::of(&gone)))?;
+    lock::check_delete(tx, who, container, &gone, request.bypass_governance)?;
     let occasion = Occasion::new(Cause::Delete, who);
     writing::remove_version(tx, container, serial, &gone, &occasion)?;
     let marker = gone.cluster == Cluster::Deleted;

@@ -1,21 +1,24 @@
 //! Multipart uploads: parts are stored as they come and joined by joining their block lists.
 
+use dolium_access::Action;
 use dolium_block::Node;
 use dolium_catalog::{ContainerRow, PartRow, ReadTx, UploadMarker, UploadRow, WriteTx};
-use dolium_identity::Principal;
 
 use super::event::{Cause, Occasion};
+use super::guards::settle;
 use super::objects::resolve;
 use super::writing::{self, NewVersion};
+use crate::caller::Caller;
 use crate::clock::now;
 use crate::ingest::{self, Ingested, Intake, NewBlocks};
 use crate::names::{ContainerName, ObjectPath};
+use crate::permission::{ReadAction, Target, permitted};
 use crate::reader::ExtentWalk;
 use crate::request::{
     ByteRange, CompleteRequest, Condition, Description, Finish, Part, PutRequest, Source, Upload,
     Version,
 };
-use crate::store::{Store, permitted};
+use crate::store::Store;
 use crate::{Error, ErrorKind, Reason, Result, rows};
 
 /// The largest part number.
@@ -43,7 +46,7 @@ impl Store {
     /// Begins an upload.
     pub async fn create_upload(
         &self,
-        who: &Principal,
+        who: &Caller,
         container: &ContainerName,
         path: &ObjectPath,
         description: Description,
@@ -51,13 +54,19 @@ impl Store {
         let (who, container, path) = (who.clone(), container.clone(), path.clone());
         let upload_id = hex::encode(rand::random::<[u8; 16]>());
         self.commit(move |tx| {
-            let row = permitted(tx, &who, &container)?;
+            let target = Target::Path(path.as_str().as_bytes());
+            let row = permitted(tx, &who, &container, Action::PutObject, target)?;
+            let mut description = description.clone();
+            settle(tx, &who, &row, &mut description)?;
+            let account_id = who
+                .principal()
+                .map_or(row.account_id, |user| user.account_id);
             let row = UploadRow {
                 container_id: row.id,
                 upload_id: upload_id.clone(),
                 path: path.as_str().as_bytes().to_vec(),
-                account_id: who.account_id,
-                author: who.user_id,
+                account_id,
+                author: who.author(),
                 created: now().0,
                 meta: rows::encode_upload_meta(&description),
             };
@@ -70,32 +79,36 @@ impl Store {
     /// Describes an upload.
     pub async fn upload(
         &self,
-        who: &Principal,
+        who: &Caller,
         container: &ContainerName,
         path: &ObjectPath,
         upload_id: &str,
     ) -> Result<Upload> {
-        let (_, row) = self.open_upload(who, container, path, upload_id).await?;
+        let action = Action::ListMultipartUploadParts;
+        let (_, row) = self
+            .open_upload(who, container, path, upload_id, action)
+            .await?;
         rows::upload(row)
     }
 
     async fn open_upload(
         &self,
-        who: &Principal,
+        who: &Caller,
         container: &ContainerName,
         path: &ObjectPath,
         upload_id: &str,
+        action: Action,
     ) -> Result<(ContainerRow, UploadRow)> {
         let (who, container, path) = (who.clone(), container.clone(), path.clone());
         let upload_id = upload_id.to_owned();
-        self.look(move |tx| find_upload(tx, &who, &container, &path, &upload_id))
+        self.look(move |tx| find_upload(tx, &who, &container, &path, &upload_id, action))
             .await
     }
 
     /// Stores a part; it replaces an earlier one of the same number.
     pub async fn put_part(
         &self,
-        who: &Principal,
+        who: &Caller,
         container: &ContainerName,
         path: &ObjectPath,
         upload_id: &str,
@@ -103,7 +116,9 @@ impl Store {
         put: PutRequest,
     ) -> Result<Part> {
         check_number(number)?;
-        let (row, _) = self.open_upload(who, container, path, upload_id).await?;
+        let (row, _) = self
+            .open_upload(who, container, path, upload_id, Action::PutObject)
+            .await?;
         let ingested = ingest::ingest(self.lane(&row)?, rows::chunking(&row)?, put).await?;
         let Ingested {
             root,
@@ -130,7 +145,7 @@ impl Store {
     )]
     pub async fn copy_part(
         &self,
-        who: &Principal,
+        who: &Caller,
         container: &ContainerName,
         path: &ObjectPath,
         upload_id: &str,
@@ -139,8 +154,10 @@ impl Store {
         range: ByteRange,
     ) -> Result<Part> {
         check_number(number)?;
-        let (target, _) = self.open_upload(who, container, path, upload_id).await?;
-        let (from, row, _) = self.open_source(who, &source).await?;
+        let (target, _) = self
+            .open_upload(who, container, path, upload_id, Action::PutObject)
+            .await?;
+        let (from, row, _) = self.open_source(who, &source, ReadAction::GET).await?;
         let range = resolve(range, row.size as u64)?;
         let size = range.end - range.start;
         let root = Node::decode(&row.list)?;
@@ -169,7 +186,7 @@ impl Store {
 
     async fn commit_part(
         &self,
-        who: &Principal,
+        who: &Caller,
         container: &ContainerName,
         path: &ObjectPath,
         upload_id: &str,
@@ -178,7 +195,8 @@ impl Store {
         let (who, container, path) = (who.clone(), container.clone(), path.clone());
         let upload_id = upload_id.to_owned();
         self.commit(move |tx| {
-            let (row, upload) = find_upload(tx, &who, &container, &path, &upload_id)?;
+            let action = Action::PutObject;
+            let (row, upload) = find_upload(tx, &who, &container, &path, &upload_id, action)?;
             writing::link(tx, &row.array_name, &row, &new.root, &new.blocks)?;
             let part = PartRow {
                 container_id: row.id,
@@ -202,13 +220,15 @@ impl Store {
     /// Joins the parts named to the object and ends the upload.
     pub async fn complete_upload(
         &self,
-        who: &Principal,
+        who: &Caller,
         container: &ContainerName,
         path: &ObjectPath,
         upload_id: &str,
         request: CompleteRequest,
     ) -> Result<Version> {
-        let (row, upload) = self.open_upload(who, container, path, upload_id).await?;
+        let (row, upload) = self
+            .open_upload(who, container, path, upload_id, Action::PutObject)
+            .await?;
         let described = rows::upload(upload.clone())?;
         let parts = self.chosen_parts(&upload, &request).await?;
         let lane = self.lane(&row)?;
@@ -235,7 +255,7 @@ impl Store {
             etag: finish.etag,
             description,
             merkle: None,
-            author: who.user_id.0,
+            author: who.author().0,
             root,
         };
         let completion = Completion {
@@ -301,7 +321,7 @@ impl Store {
     /// Ends an upload and forgets its parts.
     pub async fn abort_upload(
         &self,
-        who: &Principal,
+        who: &Caller,
         container: &ContainerName,
         path: &ObjectPath,
         upload_id: &str,
@@ -309,7 +329,8 @@ impl Store {
         let (who, container, path) = (who.clone(), container.clone(), path.clone());
         let upload_id = upload_id.to_owned();
         self.commit(move |tx| {
-            let (row, upload) = find_upload(tx, &who, &container, &path, &upload_id)?;
+            let action = Action::AbortMultipartUpload;
+            let (row, upload) = find_upload(tx, &who, &container, &path, &upload_id, action)?;
             for part in tx.delete_upload(row.id, &upload.upload_id)? {
                 writing::unlink(tx, &row, &part.list)?;
             }
@@ -321,14 +342,17 @@ impl Store {
     /// A page of parts with numbers above `after`, and whether there are more.
     pub async fn list_parts(
         &self,
-        who: &Principal,
+        who: &Caller,
         container: &ContainerName,
         path: &ObjectPath,
         upload_id: &str,
         after: u32,
         limit: usize,
     ) -> Result<(Vec<Part>, bool)> {
-        let (_, upload) = self.open_upload(who, container, path, upload_id).await?;
+        let action = Action::ListMultipartUploadParts;
+        let (_, upload) = self
+            .open_upload(who, container, path, upload_id, action)
+            .await?;
         self.look(move |tx| {
             let limit = limit.min(PART_NUMBER_MAX as usize);
             let (container, id) = (upload.container_id, upload.upload_id.as_str());
@@ -344,7 +368,7 @@ impl Store {
     /// path (or common prefix), with an id also that upload of it.
     pub async fn list_uploads(
         &self,
-        who: &Principal,
+        who: &Caller,
         container: &ContainerName,
         prefix: &str,
         delimiter: Option<&str>,
@@ -355,7 +379,8 @@ impl Store {
         let (prefix, delimiter) = (prefix.to_owned(), delimiter.map(str::to_owned));
         let after = after.map(|(path, id)| (path.to_owned(), id.map(str::to_owned)));
         self.look(move |tx| {
-            let row = permitted(tx, &who, &container)?;
+            let action = Action::ListBucketMultipartUploads;
+            let row = permitted(tx, &who, &container, action, Target::Container)?;
             uploads_page(tx, &row, &prefix, delimiter.as_deref(), after, limit)
         })
         .await
@@ -375,10 +400,11 @@ impl Completion {
     fn commit(
         &self,
         tx: &mut WriteTx<'_>,
-        who: &Principal,
+        who: &Caller,
         container: &ContainerName,
     ) -> Result<Version> {
-        let (row, _) = find_upload(tx, who, container, &self.new.path, &self.upload.upload_id)?;
+        let (path, id) = (&self.new.path, &self.upload.upload_id);
+        let (row, _) = find_upload(tx, who, container, path, id, Action::PutObject)?;
         let serial = tx.lock_container(row.id)?.seq;
         writing::check(tx, &row, &self.new.path, &self.condition)?;
         for part in &self.parts {
@@ -405,12 +431,14 @@ impl Completion {
 
 fn find_upload(
     tx: &mut ReadTx<'_>,
-    who: &Principal,
+    who: &Caller,
     container: &ContainerName,
     path: &ObjectPath,
     upload_id: &str,
+    action: Action,
 ) -> Result<(ContainerRow, UploadRow)> {
-    let row = permitted(tx, who, container)?;
+    let target = Target::Path(path.as_str().as_bytes());
+    let row = permitted(tx, who, container, action, target)?;
     let upload = tx.upload(row.id, upload_id)?;
     let upload = upload.filter(|upload| upload.path == path.as_str().as_bytes());
     let upload = upload.ok_or_else(|| {

@@ -17,7 +17,8 @@ use crate::blobs::blob_row;
 use crate::clock::now;
 use crate::condition::Present;
 use crate::ingest::NewBlocks;
-use crate::names::{Instant, ObjectPath};
+use crate::lock;
+use crate::names::ObjectPath;
 use crate::request::{Condition, Description};
 use crate::rows;
 use crate::{Error, ErrorKind, Reason, Result};
@@ -105,11 +106,7 @@ pub(crate) fn check(
         return Ok(());
     }
     let live = tx.live(container.id, path.as_str().as_bytes())?;
-    let present = live.as_ref().map(|row| Present {
-        etag: &row.etag,
-        created: Instant(row.created),
-    });
-    condition.check_write(present)
+    condition.check_write(live.as_ref().map(Present::of))
 }
 
 /// Writes a version with content. The caller has locked the container and linked the content.
@@ -117,9 +114,10 @@ pub(crate) fn write_version(
     tx: &mut WriteTx<'_>,
     container: &ContainerRow,
     serial: i64,
-    new: NewVersion,
-    occasion: &Occasion,
+    mut new: NewVersion,
+    occasion: &Occasion<'_>,
 ) -> Result<VersionRow> {
+    lock::apply_default(container, &mut new.description.attributes)?;
     let path = new.path.as_str().as_bytes().to_vec();
     make_way(tx, container, &path)?;
     let row = VersionRow {
@@ -151,7 +149,7 @@ pub(crate) fn write_marker(
     serial: i64,
     path: &[u8],
     author: i64,
-    occasion: &Occasion,
+    occasion: &Occasion<'_>,
 ) -> Result<VersionRow> {
     make_way(tx, container, path)?;
     let row = VersionRow {
@@ -206,7 +204,7 @@ pub(crate) fn remove_version(
     container: &ContainerRow,
     change: i64,
     gone: &VersionRow,
-    occasion: &Occasion,
+    occasion: &Occasion<'_>,
 ) -> Result<()> {
     tx.delete_version(container.id, &gone.path, gone.serial)?;
     unlink(tx, container, &gone.list)?;

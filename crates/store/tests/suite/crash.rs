@@ -16,13 +16,14 @@ use bytes::Bytes;
 use dolium_array::{Array, ArraySettings, Member, MemberId};
 use dolium_block::MasterKey;
 use dolium_catalog::{Catalog, CatalogSettings};
-use dolium_identity::{Identity, NewUser, Principal, SealingKey};
+use dolium_identity::{Identity, NewUser, SealingKey};
 use dolium_provider::{
     BlobInfo, BlobName, Capabilities, ListPage, MemoryProvider, Payload, Provider,
     Result as ProviderResult,
 };
 use dolium_store::{
-    Attributes, ByteRange, Care, Condition, DeleteRequest, Store, StoreParts, Unwatched, shard_key,
+    ByteRange, Caller, Care, Condition, ContainerRequest, DeleteRequest, Store, StoreParts,
+    Unwatched, shard_key,
 };
 use futures::TryStreamExt;
 use tempfile::TempDir;
@@ -109,7 +110,7 @@ impl Provider for Fused {
 struct World {
     dir: TempDir,
     memory: Vec<Arc<MemoryProvider>>,
-    who: Option<Principal>,
+    who: Option<Caller>,
     model: BTreeMap<String, Vec<u8>>,
     /// The path whose change was under way, and what it would have become.
     unsure: Option<(String, Option<Vec<u8>>)>,
@@ -156,9 +157,9 @@ impl World {
                 name: "ada".to_owned(),
                 ..NewUser::default()
             };
-            let who = identity.create_user(user).await.unwrap().principal;
+            let who: Caller = identity.create_user(user).await.unwrap().principal.into();
             let name = bucket();
-            let made = store.create_container(&who, &name, Attributes::default());
+            let made = store.create_container(&who, &name, ContainerRequest::default());
             made.await.unwrap();
             self.who = Some(who);
         }

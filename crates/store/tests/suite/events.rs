@@ -50,6 +50,8 @@ async fn changes_are_announced_to_those_who_asked() {
         path: path("b"),
         condition: Condition::default(),
         replace: None,
+        tags: None,
+        guards: Default::default(),
         refuse_copy_onto_itself: true,
     };
     world.store.copy(&world.who, copy).await.unwrap();

@@ -172,6 +172,8 @@ async fn copies_move_no_data() {
         path: path("copy"),
         condition: Condition::default(),
         replace: None,
+        tags: None,
+        guards: Default::default(),
         refuse_copy_onto_itself: true,
     };
     let copied = world.store.copy(&world.who, copy.clone()).await.unwrap();
@@ -204,8 +206,9 @@ async fn quotas_hold_and_others_are_kept_out() {
     world.put("a", "1234567890").await;
     world.put("b", "").await;
     assert!(world.try_put("c", "", Condition::default()).await.is_err());
-    let mut other = world.who.clone();
+    let mut other = world.who.principal().unwrap().clone();
     other.account_id.0 += 1;
+    let other = other.into();
     let denied = world.store.head(&other, &source("a")).await.unwrap_err();
     assert_eq!(denied.kind(), dolium_store::ErrorKind::Denied);
 }

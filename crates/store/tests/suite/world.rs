@@ -9,12 +9,12 @@ use dolium_array::care::{Finding, Progress, Reporter};
 use dolium_array::{Array, ArraySettings, Member, MemberId};
 use dolium_block::MasterKey;
 use dolium_catalog::{Catalog, CatalogSettings};
-use dolium_identity::{Identity, NewUser, Principal, SealingKey};
+use dolium_identity::{Identity, NewUser, SealingKey};
 use dolium_provider::{ProviderSettings, open};
 use dolium_store::{
-    Attributes, Body, ByteRange, Condition, ContainerName, DeleteRequest, Description, DigestSet,
-    Digests, Finish, ObjectPath, PutRequest, Reading, Result, Selector, Source, Store, StoreParts,
-    StoreSettings, Version, shard_key,
+    Body, ByteRange, Caller, Condition, ContainerName, ContainerRequest, DeleteRequest,
+    Description, DigestSet, Digests, Finish, ObjectPath, PutRequest, Reading, Result, Selector,
+    Source, Store, StoreParts, StoreSettings, Version, shard_key,
 };
 use futures::{StreamExt, TryStreamExt};
 use tempfile::TempDir;
@@ -22,7 +22,7 @@ use tempfile::TempDir;
 pub(crate) struct World {
     pub(crate) dir: TempDir,
     pub(crate) store: Store,
-    pub(crate) who: Principal,
+    pub(crate) who: Caller,
     catalog_file: &'static str,
 }
 
@@ -88,7 +88,7 @@ impl World {
             name: "ada".to_owned(),
             ..NewUser::default()
         };
-        let who = identity.create_user(user).await.unwrap().principal;
+        let who = identity.create_user(user).await.unwrap().principal.into();
         let world = Self {
             dir,
             store,
@@ -97,7 +97,7 @@ impl World {
         };
         world
             .store
-            .create_container(&world.who, &bucket(), Attributes::default())
+            .create_container(&world.who, &bucket(), ContainerRequest::default())
             .await
             .unwrap();
         world

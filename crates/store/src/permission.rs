@@ -1,0 +1,249 @@
+//! Permissions: the one place where a verb asks whether its caller may.
+//!
+//! What a container says about access lies in its attributes, namespace `access`: `policy` (the text of
+//! a bucket policy), `acl`, `block` (the public access block) and `ownership`, the last three as JSON.
+//! A version that another account wrote, or that was given an access list, carries its `acl` in the
+//! same namespace. [`dolium_access`] decides; this module gathers what it decides on.
+//!
+//! Promises: closed unless something opens it; evaluated in the transaction that acts on the answer.
+//! Does not: change access settings (`verbs/acls`, `verbs/settings`).
+
+use dolium_access::{
+    Acl, Action, Asked, Context, Decision, ObjectFacts, Owner, Ownership, Policy,
+    PublicAccessBlock, Rules, decide,
+};
+use dolium_catalog::{AccountId, ContainerRow, ReadTx, VersionRow};
+
+use crate::attributes::Attributes;
+use crate::caller::Caller;
+use crate::names::{ContainerName, Selector};
+use crate::rows::decode_attributes;
+use crate::{Error, ErrorKind, Reason, Result};
+
+/// The namespace of access settings, on containers and versions.
+pub(crate) const ACCESS: &str = "access";
+/// Its key for an access list.
+pub(crate) const ACL: &str = "acl";
+/// Its key for the policy.
+pub(crate) const POLICY: &str = "policy";
+/// Its key for the public access block.
+pub(crate) const BLOCK: &str = "block";
+/// Its key for who owns objects.
+pub(crate) const OWNERSHIP: &str = "ownership";
+/// The namespace of object tags.
+pub(crate) const TAGS: &str = "tag";
+/// What policies call the tags of an existing object.
+const EXISTING_TAG: &str = "s3:ExistingObjectTag/";
+
+/// A way of looking at an object, with and without a version named: policies tell the two apart.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadAction(Action, Action);
+
+impl ReadAction {
+    /// Reading content and metadata.
+    pub const GET: Self = Self(Action::GetObject, Action::GetObjectVersion);
+    /// Reading the access list.
+    pub const ACL: Self = Self(Action::GetObjectAcl, Action::GetObjectVersionAcl);
+    /// Replacing the access list.
+    pub const PUT_ACL: Self = Self(Action::PutObjectAcl, Action::PutObjectVersionAcl);
+    /// Reading the tags.
+    pub const TAGS: Self = Self(Action::GetObjectTagging, Action::GetObjectVersionTagging);
+    /// Replacing the tags.
+    pub const PUT_TAGS: Self = Self(Action::PutObjectTagging, Action::PutObjectVersionTagging);
+    /// Removing the tags.
+    pub const DELETE_TAGS: Self = Self(
+        Action::DeleteObjectTagging,
+        Action::DeleteObjectVersionTagging,
+    );
+    /// Reading the attributes that S3 lists apart.
+    pub const ATTRIBUTES: Self = Self(
+        Action::GetObjectAttributes,
+        Action::GetObjectVersionAttributes,
+    );
+    /// Reading the retention.
+    pub const RETENTION: Self = Self(Action::GetObjectRetention, Action::GetObjectRetention);
+    /// Replacing the retention.
+    pub const PUT_RETENTION: Self = Self(Action::PutObjectRetention, Action::PutObjectRetention);
+    /// Reading the legal hold.
+    pub const HOLD: Self = Self(Action::GetObjectLegalHold, Action::GetObjectLegalHold);
+    /// Setting the legal hold.
+    pub const PUT_HOLD: Self = Self(Action::PutObjectLegalHold, Action::PutObjectLegalHold);
+
+    /// The action on a version that was addressed like this.
+    pub(crate) fn on(self, version: Selector) -> Action {
+        match version {
+            Selector::Current => self.0,
+            Selector::Serial(_) | Selector::Null => self.1,
+        }
+    }
+}
+
+/// What an action is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Target<'a> {
+    /// The container itself.
+    Container,
+    /// A path in it, whatever is there.
+    Path(&'a [u8]),
+    /// An existing version.
+    Version(&'a VersionRow),
+}
+
+/// The container of a name.
+pub(crate) fn find(tx: &mut ReadTx<'_>, name: &ContainerName) -> Result<ContainerRow> {
+    tx.container_by_bucket(name.as_str())?.ok_or_else(|| {
+        let context = format!("there is no container {name}");
+        Error::because(ErrorKind::NotFound, Reason::NoSuchContainer, context)
+    })
+}
+
+/// The container of a name, in which the caller may do this.
+pub(crate) fn permitted(
+    tx: &mut ReadTx<'_>,
+    who: &Caller,
+    name: &ContainerName,
+    action: Action,
+    target: Target<'_>,
+) -> Result<ContainerRow> {
+    let row = find(tx, name)?;
+    require(tx, who, &row, action, target)?;
+    Ok(row)
+}
+
+/// Fails unless the caller may do this.
+pub(crate) fn require(
+    tx: &mut ReadTx<'_>,
+    who: &Caller,
+    row: &ContainerRow,
+    action: Action,
+    target: Target<'_>,
+) -> Result<()> {
+    if allows(tx, who, row, action, target)? {
+        return Ok(());
+    }
+    let context = format!("you may not do {} here", action.name());
+    Err(Error::new(ErrorKind::Denied, context))
+}
+
+/// Whether the caller may do this.
+pub(crate) fn allows(
+    tx: &mut ReadTx<'_>,
+    who: &Caller,
+    row: &ContainerRow,
+    action: Action,
+    target: Target<'_>,
+) -> Result<bool> {
+    if who.is_admin() {
+        return Ok(true);
+    }
+    let object = match target {
+        Target::Version(version) => decode_attributes(&version.meta)?,
+        Target::Container | Target::Path(_) => Attributes::default(),
+    };
+    let acl = acl_of(&object)?;
+    let own = who
+        .principal()
+        .is_some_and(|user| user.account_id == row.account_id);
+    let plain = !mentions_access(&row.attributes);
+    if plain && acl.is_none() {
+        return Ok(own);
+    }
+    let rules = rules(row)?;
+    let path = match target {
+        Target::Container => None,
+        Target::Path(path) => Some(path),
+        Target::Version(version) => Some(version.path.as_slice()),
+    };
+    let key = path.map(String::from_utf8_lossy);
+    let bucket = String::from_utf8_lossy(&row.name).into_owned();
+    let owner = owner(tx, row.account_id)?;
+    let account = row.account_id.to_string();
+    let tagged = with_tags(who.context(), &rules, &object);
+    let asked = Asked {
+        who: who.requester(),
+        action,
+        bucket: &bucket,
+        key: key.as_deref(),
+        context: tagged.as_ref().unwrap_or_else(|| who.context()),
+        bucket_owner: Owner {
+            canonical_id: &owner.0,
+            account: &account,
+        },
+        object: matches!(target, Target::Version(_)).then(|| ObjectFacts {
+            acl: acl.as_ref(),
+            owner: acl.as_ref().map(|acl| acl.owner.as_str()),
+        }),
+    };
+    Ok(matches!(decide(&rules, &asked), Decision::Allow))
+}
+
+/// Whether attributes hold anything about access, without parsing them: most containers do not.
+fn mentions_access(attributes: &[u8]) -> bool {
+    const MARK: &[u8] = b"\"access\":{";
+    attributes.windows(MARK.len()).any(|window| window == MARK)
+}
+
+/// The tags of the object among the circumstances, when the policy looks at them.
+fn with_tags(context: &Context, rules: &Rules, object: &Attributes) -> Option<Context> {
+    let policy = rules.policy.as_ref()?;
+    if !policy.references(EXISTING_TAG) {
+        return None;
+    }
+    let mut context = context.clone();
+    for (name, value) in object.namespace(TAGS) {
+        context.set(&format!("{EXISTING_TAG}{name}"), value);
+    }
+    Some(context)
+}
+
+/// Everything that a container says about access.
+pub(crate) fn rules(row: &ContainerRow) -> Result<Rules> {
+    let attributes = decode_attributes(&row.attributes)?;
+    let bucket = String::from_utf8_lossy(&row.name);
+    let policy = attributes
+        .get(ACCESS, POLICY)
+        .map(|text| Policy::parse(text, &bucket))
+        .transpose()
+        // A policy was checked when it was put: one that does not parse is damage, and closes.
+        .map_err(|error| corrupt(&error.to_string()))?;
+    Ok(Rules {
+        policy,
+        acl: acl_of(&attributes)?,
+        public_access_block: block_of(&attributes)?,
+        ownership: ownership_of(&attributes)?,
+    })
+}
+
+/// The access list that attributes carry.
+pub(crate) fn acl_of(attributes: &Attributes) -> Result<Option<Acl>> {
+    json(attributes.get(ACCESS, ACL))
+}
+
+/// The public access block that attributes carry.
+pub(crate) fn block_of(attributes: &Attributes) -> Result<PublicAccessBlock> {
+    Ok(json(attributes.get(ACCESS, BLOCK))?.unwrap_or_default())
+}
+
+/// The ownership rule that attributes carry.
+pub(crate) fn ownership_of(attributes: &Attributes) -> Result<Option<Ownership>> {
+    json(attributes.get(ACCESS, OWNERSHIP))
+}
+
+fn json<T: serde::de::DeserializeOwned>(text: Option<&str>) -> Result<Option<T>> {
+    let parsed = text.map(serde_json::from_str).transpose();
+    parsed.map_err(|error| corrupt(&error.to_string()))
+}
+
+fn corrupt(why: &str) -> Error {
+    let context = format!("the catalog holds a malformed access setting: {why}");
+    Error::new(ErrorKind::Corrupt, context)
+}
+
+/// The canonical id and display name of an account: those of its first user.
+pub(crate) fn owner(tx: &mut ReadTx<'_>, account: AccountId) -> Result<(String, String)> {
+    let users = tx.users_of_account(account)?;
+    let first = users.into_iter().next();
+    Ok(first
+        .map(|user| (user.canonical_id, user.display_name))
+        .unwrap_or_default())
+}
