@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_nats::{Client, ConnectOptions, Event, Subscriber};
+use async_nats::{Client, ConnectOptions, Event, ServerAddr, Subscriber};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
@@ -27,7 +27,7 @@ const CONNECT_MAX: Duration = Duration::from_secs(5);
 
 /// A NATS subject.
 pub(crate) struct Nats {
-    url: SecretString,
+    server: ServerAddr,
     subject: String,
     token: Option<SecretString>,
     credentials: Option<SecretString>,
@@ -60,20 +60,23 @@ struct StreamError {
 
 impl Nats {
     pub(crate) fn new(
-        url: SecretString,
+        url: &SecretString,
         subject: String,
         token: Option<SecretString>,
         credentials: Option<SecretString>,
         jetstream: bool,
-    ) -> Self {
-        Self {
-            url,
+    ) -> Result<Self> {
+        // What is wrong with it is not repeated: it may hold a password.
+        let bad = |_| Error::Settings("the url cannot be parsed".to_owned());
+        let server: ServerAddr = url.expose_secret().parse().map_err(bad)?;
+        Ok(Self {
+            server,
             subject,
             token,
             credentials,
             jetstream,
             link: Mutex::new(None),
-        }
+        })
     }
 
     async fn connect(&self) -> Result<Link> {
@@ -98,7 +101,7 @@ impl Nats {
             let read = options.credentials(credentials.expose_secret());
             options = read.map_err(|error| Error::refused("NATS credentials", &error))?;
         }
-        let connected = options.connect(self.url.expose_secret()).await;
+        let connected = options.connect(self.server.clone()).await;
         let client = connected.map_err(|error| Error::refused("NATS", &error))?;
         let inbox = client.new_inbox();
         let subscribed = client.subscribe(inbox.clone()).await;

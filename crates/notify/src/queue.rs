@@ -44,7 +44,7 @@ pub(crate) struct Queue {
 enum Page {
     Empty,
     Delivered,
-    Failed,
+    Failed(Error),
 }
 
 impl Queue {
@@ -113,7 +113,10 @@ impl Queue {
                     continue;
                 }
                 Ok(Page::Empty) => LOOK_EVERY,
-                Ok(Page::Failed) => {
+                Ok(Page::Failed(error)) => {
+                    if failures % LOG_FAILURES_EVERY == 0 {
+                        tracing::warn!(target = self.name, %error, failures, "not delivered; trying again");
+                    }
                     failures = failures.saturating_add(1);
                     pause(failures)
                 }
@@ -133,9 +136,6 @@ impl Queue {
                 () = stop.cancelled() => {}
                 () = rung => {}
                 () = tokio::time::sleep(pause) => {}
-            }
-            if failures % LOG_FAILURES_EVERY == 1 {
-                tracing::debug!(target = self.name, failures, "trying again");
             }
         }
     }
@@ -158,8 +158,7 @@ impl Queue {
                 Err(error) => {
                     counter!("dolium_notify_failures_total", "target" => self.name.clone())
                         .increment(1);
-                    tracing::warn!(target = self.name, %error, "a message was not delivered");
-                    ended = Page::Failed;
+                    ended = Page::Failed(error);
                     break;
                 }
             }

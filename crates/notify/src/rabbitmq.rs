@@ -7,6 +7,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::uri::AMQPUri;
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
@@ -19,7 +20,8 @@ const PERSISTENT: u8 = 2;
 
 /// An exchange of RabbitMQ.
 pub(crate) struct RabbitMq {
-    url: SecretString,
+    /// Holds the password, and has no `Debug` here.
+    uri: AMQPUri,
     exchange: String,
     routing_key: String,
     link: Mutex<Option<Link>>,
@@ -37,18 +39,21 @@ fn failed(error: lapin::Error) -> Error {
 }
 
 impl RabbitMq {
-    pub(crate) fn new(url: SecretString, exchange: String, routing_key: String) -> Self {
-        Self {
-            url,
+    pub(crate) fn new(url: &SecretString, exchange: String, routing_key: String) -> Result<Self> {
+        // What is wrong with it is not repeated: it may hold a password.
+        let bad = |_| Error::Settings("the url cannot be parsed".to_owned());
+        let uri: AMQPUri = url.expose_secret().parse().map_err(bad)?;
+        Ok(Self {
+            uri,
             exchange,
             routing_key,
             link: Mutex::new(None),
-        }
+        })
     }
 
     async fn connect(&self) -> Result<Link> {
         let properties = ConnectionProperties::default().with_connection_name("dolium".into());
-        let connected = Connection::connect(self.url.expose_secret(), properties).await;
+        let connected = Connection::connect_uri(self.uri.clone(), properties).await;
         let connection = connected.map_err(failed)?;
         let channel = connection.create_channel().await.map_err(failed)?;
         let confirm = channel.confirm_select(ConfirmSelectOptions::default());

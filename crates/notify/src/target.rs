@@ -27,11 +27,11 @@ pub(crate) fn open(settings: &TargetSettings) -> Result<Box<dyn Target>> {
             token,
             credentials,
             jetstream,
-        } => Box::new(Nats::new(url, subject, token, credentials, jetstream)),
+        } => Box::new(Nats::new(&url, subject, token, credentials, jetstream)?),
         TargetKind::RabbitMq {
             url,
             exchange,
             routing_key,
-        } => Box::new(RabbitMq::new(url, exchange, routing_key)),
+        } => Box::new(RabbitMq::new(&url, exchange, routing_key)?),
     })
 }

@@ -165,20 +165,37 @@ async fn a_full_queue_takes_no_more() {
 #[tokio::test]
 async fn settings_that_cannot_work_are_refused() {
     let world = World::new(&[]).await;
-    let target = TargetSettings {
-        name: "hook".to_owned(),
-        kind: TargetKind::Webhook {
+    let kinds = [
+        TargetKind::Webhook {
             url: "http://user:hunter2@[".into(),
             token: None,
         },
-    };
-    let settings = NotifySettings {
-        targets: vec![target],
-        ..NotifySettings::default()
-    };
-    let error = start(&world.catalog, settings).err().unwrap().to_string();
-    assert!(
-        error.contains("hook") && !error.contains("hunter2"),
-        "{error}"
-    );
+        TargetKind::Nats {
+            url: "nats://user:hunter2@[".into(),
+            subject: "a".to_owned(),
+            token: None,
+            credentials: None,
+            jetstream: false,
+        },
+        TargetKind::RabbitMq {
+            url: "amqp://user:hunter2@[".into(),
+            exchange: "a".to_owned(),
+            routing_key: String::new(),
+        },
+    ];
+    for kind in kinds {
+        let target = TargetSettings {
+            name: "hook".to_owned(),
+            kind,
+        };
+        let settings = NotifySettings {
+            targets: vec![target],
+            ..NotifySettings::default()
+        };
+        let error = start(&world.catalog, settings).err().unwrap().to_string();
+        assert!(
+            error.contains("hook") && !error.contains("hunter2"),
+            "{error}"
+        );
+    }
 }
