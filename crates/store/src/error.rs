@@ -105,6 +105,8 @@ pub enum Reason {
     LockMissing,
     /// A retention that makes no sense.
     BadRetention,
+    /// A default retention period that makes no sense.
+    BadRetentionPeriod,
     /// The version is retained or held.
     Locked,
     /// Object lock needs versioning to stay on.

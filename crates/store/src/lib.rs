@@ -55,5 +55,6 @@ pub use request::{
 pub use settings::{Durability, StoreParts, StoreSettings, shard_key};
 pub use store::{Holdings, Store};
 pub use verbs::{
-    AccessSettings, Cause, ContainerRequest, PART_NUMBER_MAX, REQUEST_ID, UploadEntry,
+    AccessSettings, Cause, ContainerOwner, ContainerRequest, PART_NUMBER_MAX, POSTED, REQUEST_ID,
+    UploadEntry,
 };

@@ -79,17 +79,6 @@ pub struct Version {
     pub attributes: Attributes,
 }
 
-impl Version {
-    /// The canonical id and display name of its owner, where the version names one: who wrote it from
-    /// another account than the container's, or was given an access list.
-    pub fn owner(&self) -> Option<(String, String)> {
-        // A list that does not parse closes the object where permissions are decided; here it only has
-        // no owner to show.
-        let acl = crate::permission::acl_of(&self.attributes).ok().flatten()?;
-        Some((acl.owner, acl.owner_name))
-    }
-}
-
 /// An entity tag or any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EtagMatch {

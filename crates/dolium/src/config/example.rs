@@ -19,6 +19,8 @@ pub(crate) const EXAMPLE: &str = r#"# Dolium's configuration. Everything that is
 [s3]
 # region = "us-east-1"
 # domains = ["s3.example.org"] # photos.s3.example.org is then the bucket "photos"
+# sigv2 = false                # true: requests signed with version 2, for tools that know no other
+# post_sigv2 = true            # policies of browser forms signed with version 2, as old tools do
 
 [catalog]
 engine = "sqlite"              # a file in the data directory

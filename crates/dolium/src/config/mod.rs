@@ -86,6 +86,10 @@ pub(crate) struct S3 {
     /// Domains below which the first label is the bucket.
     pub(crate) domains: Vec<String>,
     pub(crate) region: String,
+    /// Whether requests may be signed with version 2.
+    pub(crate) sigv2: bool,
+    /// Whether policies of browser forms may be signed with version 2.
+    pub(crate) post_sigv2: bool,
 }
 
 impl Default for S3 {
@@ -93,6 +97,8 @@ impl Default for S3 {
         Self {
             domains: Vec::new(),
             region: "us-east-1".to_owned(),
+            sigv2: false,
+            post_sigv2: true,
         }
     }
 }

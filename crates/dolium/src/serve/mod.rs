@@ -85,6 +85,8 @@ pub(crate) async fn run(
         domains: config.s3.domains.clone(),
         region: config.s3.region.clone(),
         notify_targets: notifier.targets(),
+        sigv2: config.s3.sigv2,
+        post_sigv2: config.s3.post_sigv2,
     });
     let http = health::router(components.clone(), metrics)
         .nest("/api/v1/admin", admin::guarded_router(components.clone()));

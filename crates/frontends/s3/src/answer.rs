@@ -75,6 +75,27 @@ pub(crate) fn of_error(error: S3Error) -> Response<Body> {
     })
 }
 
+/// GetObjectAttributes tells the ETag without the quotes that it has everywhere else.
+pub(crate) fn unquote_tag(response: &mut Response<Body>) {
+    let Some(bytes) = response.body().bytes() else {
+        return;
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    let Some((before, rest)) = text.split_once("<ETag>") else {
+        return;
+    };
+    let Some((tag, after)) = rest.split_once("</ETag>") else {
+        return;
+    };
+    let tag = tag.replace("&quot;", "").replace('"', "");
+    let text = format!("{before}<ETag>{tag}</ETag>{after}");
+    let headers = response.headers_mut();
+    if headers.contains_key(header::CONTENT_LENGTH) {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(text.len()));
+    }
+    *response.body_mut() = Body::from(text);
+}
+
 /// Completes an answer.
 pub(crate) fn finish(
     mut response: Response<Body>,
@@ -176,7 +197,7 @@ fn read_error(body: &Body) -> (String, String) {
 }
 
 /// Text as the content of an XML element; characters that XML cannot carry become `?`.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -3,16 +3,15 @@
 //! Promises: a table, operation by operation, of who serves it.
 //! Does not: contain any of their logic.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use dolium_identity::{Identity, Principal};
 use dolium_store::access::Action;
-use dolium_store::{ANONYMOUS_ID, Store, Version};
+use dolium_store::{ANONYMOUS_ID, Attributes, ContainerName, Store};
 use s3s::dto;
 use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result};
 
-use crate::error::not_configured;
+use crate::error::{not_configured, of_store};
 use crate::service::S3Settings;
 use crate::{
     access, acl, bucket, copy, listing, multipart, notification, object, object_lock, part,
@@ -58,23 +57,16 @@ impl Api {
         Ok(found.map_or_else(nobody, |found| self.owner_of(&found)))
     }
 
-    /// The owner of a version: whom its access list names, or who wrote it.
-    pub(crate) async fn owner_of_version(&self, version: &Version) -> S3Result<dto::Owner> {
-        match version.owner() {
-            Some((id, name)) => Ok(dto::Owner {
-                display_name: Some(name),
-                id: Some(id),
-            }),
-            None => self.owner(version.author).await,
-        }
-    }
-
-    /// The owners of the entries of one page.
-    pub(crate) fn owners(&self) -> Owners<'_> {
-        Owners {
-            api: self,
-            known: HashMap::new(),
-        }
+    /// Who owns what lies in a bucket.
+    pub(crate) async fn owners(&self, bucket: &ContainerName) -> S3Result<Owners> {
+        let found = self.store.container_owner(bucket).await.map_err(of_store)?;
+        Ok(Owners {
+            bucket: dto::Owner {
+                display_name: Some(found.display_name),
+                id: Some(found.canonical_id),
+            },
+            owns_all: found.owns_all,
+        })
     }
 
     /// "Not configured" for a bucket that exists.
@@ -117,29 +109,22 @@ pub(crate) fn initiator(owner: &dto::Owner) -> dto::Initiator {
     }
 }
 
-/// Owners already looked up for one page, at most as many as the page has entries.
-pub(crate) struct Owners<'a> {
-    api: &'a Api,
-    known: HashMap<i64, dto::Owner>,
+/// Who owns what lies in a bucket: its owner, but for what another account wrote or was granted.
+pub(crate) struct Owners {
+    pub(crate) bucket: dto::Owner,
+    owns_all: bool,
 }
 
-impl Owners<'_> {
-    /// The owner of a version.
-    pub(crate) async fn of(&mut self, version: &Version) -> S3Result<dto::Owner> {
-        match version.owner() {
-            Some(_) => self.api.owner_of_version(version).await,
-            None => self.get(version.author).await,
+impl Owners {
+    /// The owner of what carries these attributes.
+    pub(crate) fn of(&self, attributes: &Attributes) -> dto::Owner {
+        match attributes.owner().filter(|_| !self.owns_all) {
+            Some((id, name)) => dto::Owner {
+                display_name: Some(name),
+                id: Some(id),
+            },
+            None => self.bucket.clone(),
         }
-    }
-
-    /// The owner that a user is.
-    pub(crate) async fn get(&mut self, user_id: i64) -> S3Result<dto::Owner> {
-        if let Some(owner) = self.known.get(&user_id) {
-            return Ok(owner.clone());
-        }
-        let owner = self.api.owner(user_id).await?;
-        self.known.insert(user_id, owner.clone());
-        Ok(owner)
     }
 }
 
@@ -243,6 +228,16 @@ operations! {
     empty {
         get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput: GetBucketLogging;
         get_bucket_accelerate_configuration(GetBucketAccelerateConfigurationInput) -> GetBucketAccelerateConfigurationOutput: GetAccelerateConfiguration;
+    }
+
+    /// Objects are not shared by torrent; AWS has ended it too.
+    async fn get_object_torrent(
+        &self,
+        request: S3Request<dto::GetObjectTorrentInput>,
+    ) -> S3Result<S3Response<dto::GetObjectTorrentOutput>> {
+        let action = Action::ListBucket;
+        bucket::require(self, &request, &request.input.bucket, action).await?;
+        not_configured(S3ErrorCode::NoSuchKey)
     }
 
     /// The owner pays.

@@ -17,7 +17,8 @@ const INTERNAL: &str = "We encountered an internal error. Please try again.";
 const AWAY: &str = "Please reduce your request rate or try again later.";
 
 /// Codes of S3 that `s3s` has no name for, with their statuses.
-const UNNAMED: [(&str, StatusCode); 9] = [
+const UNNAMED: [(&str, StatusCode); 10] = [
+    ("InvalidRetentionPeriod", StatusCode::BAD_REQUEST),
     (
         "InvalidBucketAclWithObjectOwnership",
         StatusCode::BAD_REQUEST,
@@ -94,6 +95,7 @@ fn code_of_reason(reason: Reason) -> S3ErrorCode {
         Reason::PublicBlocked | Reason::Locked => S3ErrorCode::AccessDenied,
         Reason::NoSuchSetting => unnamed("NoSuchConfiguration"),
         Reason::LockMissing => S3ErrorCode::InvalidRequest,
+        Reason::BadRetentionPeriod => unnamed("InvalidRetentionPeriod"),
         Reason::BadRetention => S3ErrorCode::InvalidArgument,
         Reason::VersioningNeeded => S3ErrorCode::InvalidBucketState,
         Reason::BadKey => S3ErrorCode::InvalidRequest,
@@ -176,7 +178,8 @@ mod tests {
         (ErrorKind::Unexpected, "InternalError", 500),
     ];
 
-    const REASONS: [(Reason, &str, u16); 31] = [
+    const REASONS: [(Reason, &str, u16); 32] = [
+        (Reason::BadRetentionPeriod, "InvalidRetentionPeriod", 400),
         (Reason::AclsOff, "AccessControlListNotSupported", 400),
         (
             Reason::AclsWithOwnership,

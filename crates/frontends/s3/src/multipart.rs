@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use dolium_store::{
-    CompleteRequest, Description, Finish, Part, Reason, Upload, UploadEntry, Version,
+    Caller, CompleteRequest, ContainerName, Description, Finish, ObjectPath, Part, Reason, Upload,
+    UploadEntry, Version,
 };
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
@@ -18,7 +19,7 @@ use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 use crate::api::Api;
 use crate::auth::caller;
 use crate::checksum::{
-    Algorithm, NAMESPACE, TYPE, claimed_header, fill_checksums, kind_of, mismatch,
+    Algorithm, NAMESPACE, TYPE, claimed_of_parts, fill_checksums, kind_of, mismatch,
 };
 use crate::composite::{self, Scheme};
 use crate::condition::condition;
@@ -26,7 +27,7 @@ use crate::describe::{description, take_headers};
 use crate::error::{of_store, of_write, refuse};
 use crate::names::{container, header_version_id, path};
 use crate::object::{decorate, verdict};
-use crate::reading::PARTS;
+use crate::reading::{PART_SUMS, PARTS};
 use crate::verdict::Verdict;
 
 /// The highest part number, as on AWS.
@@ -142,19 +143,30 @@ pub(crate) async fn complete(
 ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
     let caller = caller(&request)?;
     let verdict = verdict(&request);
-    let claimed = claimed_header(&request.headers)?;
+    let claimed = claimed_of_parts(&request.headers)?;
     let input = request.input;
     let (bucket, key) = (container(&input.bucket)?, path(&input.key)?);
     let named = input
         .multipart_upload
         .and_then(|upload| upload.parts)
         .unwrap_or_default();
+    // A part that is named again counts as it is named last.
+    let named = last_of_each(named);
     let parts = named_parts(&named)?;
     let upload = api
         .store
         .upload(&caller, &bucket, &key, &input.upload_id)
         .await;
-    let upload = upload.map_err(of_store)?;
+    let upload = match upload {
+        Ok(upload) => upload,
+        Err(error) if error.reason() == Some(Reason::NoSuchUpload) => {
+            let id = &input.upload_id;
+            let again = completed_before(api, &caller, (&bucket, &key), id, &parts).await?;
+            let version = again.ok_or_else(|| of_store(error))?;
+            return Ok(S3Response::new(completed(input.bucket, input.key, version)));
+        }
+        Err(error) => return Err(of_store(error)),
+    };
     let kind = input
         .checksum_type
         .as_ref()
@@ -180,6 +192,39 @@ pub(crate) async fn complete(
         .await;
     let version = version.map_err(|error| of_write(error, &verdict))?;
     Ok(S3Response::new(completed(input.bucket, input.key, version)))
+}
+
+fn last_of_each(named: Vec<CompletedPart>) -> Vec<CompletedPart> {
+    let mut kept: Vec<CompletedPart> = Vec::with_capacity(named.len());
+    for part in named {
+        if kept
+            .last()
+            .is_some_and(|last| last.part_number == part.part_number)
+        {
+            kept.pop();
+        }
+        kept.push(part);
+    }
+    kept
+}
+
+/// What the upload was completed to, when this is a completion sent again: its answer may have been
+/// lost.
+async fn completed_before(
+    api: &Api,
+    caller: &Caller,
+    (bucket, key): (&ContainerName, &ObjectPath),
+    upload_id: &str,
+    parts: &[(u32, String)],
+) -> S3Result<Option<Version>> {
+    let version = api
+        .store
+        .completed_upload(caller, bucket, key, upload_id)
+        .await
+        .map_err(of_store)?;
+    let tags = parts.iter().map(|(_, tag)| tag.as_str());
+    let etag = composite::etag_of_tags(tags);
+    Ok(version.filter(|version| version.etag == etag))
 }
 
 fn completed(bucket: String, key: String, version: Version) -> CompleteMultipartUploadOutput {
@@ -270,6 +315,8 @@ impl Completion {
         if let Some(checksum) = checksum {
             checksums.push((scheme.algorithm.name().to_owned(), checksum));
             checksums.push((TYPE.to_owned(), scheme.kind().to_owned()));
+            let sums = composite::sums_text(scheme, parts);
+            checksums.extend(sums.map(|sums| (PART_SUMS.to_owned(), sums)));
         }
         Ok(Finish {
             etag: composite::etag(parts),

@@ -21,6 +21,7 @@ use crate::checksum::{NAMESPACE, Plan, fill_checksums, kind_of};
 use crate::condition::{condition, only_tag};
 use crate::describe::{self, description, take_headers};
 use crate::error::{of_store, of_write, refuse};
+use crate::form::FromForm;
 use crate::guards;
 use crate::names::{container, header_version_id, marker_id, path, selector, serial_id};
 use crate::tagging;
@@ -82,7 +83,10 @@ pub(crate) async fn put(
     let trailers = request.trailing_headers.take();
     let mut input = request.input;
     let (bucket, key) = (container(&input.bucket)?, path(&input.key)?);
-    let len = body_len(input.content_length)?;
+    let announced = request.extensions.get::<FromForm>().is_none();
+    let len = announced
+        .then(|| body_len(input.content_length))
+        .transpose()?;
     let mut description = description(take_headers!(input))?;
     decorate(api, &request.headers, &mut description).await?;
     let condition = condition(
@@ -93,7 +97,7 @@ pub(crate) async fn put(
     );
     let put = PutRequest {
         body: incoming(input.body.take(), verdict.clone()),
-        len: Some(len),
+        len,
         len_max: BODY_LEN_MAX,
         digests: plan.digests(),
         finish: plan.hook(trailers, verdict.clone()),

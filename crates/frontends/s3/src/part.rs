@@ -144,15 +144,16 @@ pub(crate) async fn list(
     let (parts, more) = found.map_err(of_store)?;
     let entries: Vec<PartEntry> = parts.into_iter().map(entry).collect();
     let next = entries.last().and_then(|entry| entry.part_number);
-    let owner = api.owner(upload.author).await?;
+    let owners = api.owners(&bucket).await?;
+    let author = api.owner(upload.author).await?;
     Ok(S3Response::new(ListPartsOutput {
         bucket: Some(input.bucket),
         key: Some(input.key),
         upload_id: Some(input.upload_id),
         checksum_algorithm: scheme.map(|scheme| scheme.algorithm.upper().into()),
         checksum_type: scheme.map(|scheme| scheme.kind().to_owned().into()),
-        initiator: Some(initiator(&owner)),
-        owner: Some(owner),
+        initiator: Some(initiator(&author)),
+        owner: Some(owners.of(&upload.description.attributes)),
         is_truncated: Some(more),
         max_parts: i32::try_from(limit).ok(),
         next_part_number_marker: next,

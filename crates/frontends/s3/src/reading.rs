@@ -21,7 +21,7 @@ use crate::checksum::{NAMESPACE, TYPE, fill_checksums, kind_of};
 use crate::composite::parse_sizes;
 use crate::condition::{byte_range, condition};
 use crate::describe;
-use crate::error::{of_store, refuse, unnamed};
+use crate::error::{of_store, refuse};
 use crate::guards::word_of;
 use crate::names::{container, header_version_id, path, selector, serial_id, source_of};
 use crate::object_lock::hold_word;
@@ -30,6 +30,8 @@ use crate::time::timestamp;
 
 /// The key in the checksum namespace that keeps the sizes of an object's parts.
 pub(crate) const PARTS: &str = "parts";
+/// The key in the checksum namespace that keeps the checksums of an object's parts, `crc32:a,b,c`.
+pub(crate) const PART_SUMS: &str = "part-sums";
 /// The most parts that GetObjectAttributes lists at once.
 const ATTRIBUTES_PARTS_MAX: i32 = 1000;
 
@@ -39,6 +41,7 @@ struct Wanted {
     range: ByteRange,
     ranged: bool,
     parts: Option<usize>,
+    part: Option<usize>,
     checksums: bool,
 }
 
@@ -62,6 +65,7 @@ macro_rules! wanted {
             range: byte_range(input.range),
             ranged: input.range.is_some(),
             parts: None,
+            part: None,
             checksums: input
                 .checksum_mode
                 .is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED),
@@ -90,6 +94,7 @@ async fn by_part(
     condition.if_match = Some(EtagMatch::OneOf(vec![version.etag.clone()]));
     let (range, count) = part_range(&version, number)?;
     (wanted.range, wanted.ranged, wanted.parts) = (range, range != ByteRange::Full, count);
+    wanted.part = count.and(usize::try_from(number).ok());
     Ok(wanted)
 }
 
@@ -127,9 +132,17 @@ fn part_range(version: &Version, number: i32) -> S3Result<(ByteRange, Option<usi
     ))
 }
 
+/// The checksum of a part, where the version still knows it.
+fn part_sum(version: &Version, number: usize) -> Option<(String, String)> {
+    let text = version.attributes.get(NAMESPACE, PART_SUMS)?;
+    let (algorithm, sums) = text.split_once(':')?;
+    let sum = sums.split(',').nth(number.checked_sub(1)?)?;
+    Some((algorithm.to_owned(), sum.to_owned()))
+}
+
 fn no_such_part() -> S3Error {
     let message = "The requested partnumber is not satisfiable";
-    refuse(unnamed("InvalidPartNumber"), message)
+    refuse(S3ErrorCode::InvalidPart, message)
 }
 
 /// Fills an answer of GET or HEAD from a version.
@@ -149,6 +162,10 @@ macro_rules! answer_fields {
         output.last_modified = Some(timestamp(version.created));
         output.version_id = header_version_id(version, $wanted.source.version);
         output.parts_count = $wanted.parts.and_then(|count| i32::try_from(count).ok());
+        if let (Some(number), true) = ($wanted.part, $wanted.checksums) {
+            output.checksum_type = kind_of(version);
+            fill_checksums!(output, part_sum(version, number).into_iter());
+        }
         if $wanted.ranged {
             let last = range.end.saturating_sub(1);
             output.content_range = Some(format!("bytes {}-{last}/{}", range.start, version.size));
@@ -372,10 +389,14 @@ fn parts_of(
     let numbered = (1i32..).zip(&sizes).filter(|(number, _)| *number > marker);
     let parts: Vec<ObjectPart> = numbered
         .take(usize::try_from(max).unwrap_or(0))
-        .map(|(number, size)| ObjectPart {
-            part_number: Some(number),
-            size: i64::try_from(*size).ok(),
-            ..ObjectPart::default()
+        .map(|(number, size)| {
+            let mut part = ObjectPart {
+                part_number: Some(number),
+                size: i64::try_from(*size).ok(),
+                ..ObjectPart::default()
+            };
+            fill_checksums!(part, part_sum(version, number as usize).into_iter());
+            part
         })
         .collect();
     let last = parts

@@ -1,12 +1,13 @@
 //! The service that a listener drives.
 //!
-//! Promises: every request gets an answer, also one that `s3s` itself gives up on; a body is not read
-//! before its request was found to be signed.
+//! Promises: every request gets an answer, also one that `s3s` itself gives up on; of a body no more is read
+//! before its request was found to be in order than the fields of a form.
 //! Does not: own sockets, TLS, timeouts or header limits; those are the listener's.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use dolium_identity::Identity;
@@ -14,19 +15,21 @@ use dolium_store::Store;
 use futures::future::BoxFuture;
 use http::{HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
-use s3s::Body;
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::stream::DynByteStream;
+use s3s::{Body, S3Result};
 
 use crate::answer::{self, RequestId, RequestIds};
 use crate::api::Api;
 use crate::auth::{Gate, Keys, in_request};
 use crate::chunked::Guarded;
 use crate::document::{DOCUMENT_LEN_MAX, Document};
-use crate::guard::{self, BodyKind};
+use crate::form::{self, Desk};
+use crate::guard::{self, BodyKind, Rules};
 use crate::host::Domains;
 use crate::names::BucketRules;
+use crate::query::Query;
 use crate::verdict::Verdict;
 
 /// How far a client's clock may be off: 15 minutes, as on AWS.
@@ -45,6 +48,10 @@ pub struct S3Settings {
     pub region: String,
     /// Names of the targets that buckets may send events to.
     pub notify_targets: Arc<[String]>,
+    /// Whether requests may be signed with version 2, which protects no body and knows no region.
+    pub sigv2: bool,
+    /// Whether policies of browser forms may be signed with version 2.
+    pub post_sigv2: bool,
 }
 
 /// The S3 protocol as a `hyper` and `tower` service. Cheap to clone: one per connection.
@@ -53,7 +60,9 @@ pub struct S3FrontEnd(Arc<Inner>);
 
 struct Inner {
     s3: S3Service,
-    domains: Domains,
+    identity: Identity,
+    rules: Rules,
+    post_sigv2: bool,
     ids: RequestIds,
 }
 
@@ -69,32 +78,37 @@ pub fn service(settings: S3Settings) -> S3FrontEnd {
         store: settings.store.clone(),
         identity: identity.clone(),
     };
+    let (sigv2, post_sigv2) = (settings.sigv2, settings.post_sigv2);
     let mut builder = S3ServiceBuilder::new(Api::new(settings));
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
-    builder.set_auth(Keys(identity));
+    builder.set_auth(Keys(identity.clone()));
     builder.set_access(gate);
     builder.set_host(domains.clone());
     builder.set_validation(BucketRules);
     S3FrontEnd(Arc::new(Inner {
         s3: builder.build(),
-        domains,
+        identity,
+        rules: Rules { domains, sigv2 },
+        post_sigv2,
         ids: RequestIds::new(),
     }))
 }
 
 impl S3FrontEnd {
     /// Answers one request.
-    pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
+    pub async fn answer(&self, mut request: Request<Body>) -> Response<Body> {
         let id = self.0.ids.next();
+        request.extensions_mut().insert(RequestId(id.clone()));
         let resource = request.uri().path().to_owned();
         let method = request.method().clone();
+        let of_attributes = Query::parse(request.uri().query()).has("attributes");
         let expects = expects_continue(&request);
         let verdict = Verdict::default();
-        let response = match self.prepare(request, &id, &verdict) {
-            Ok(request) => self.run(request).await,
-            Err(error) => answer::of_error(error),
-        };
+        let response = self.route(request, &verdict).await;
         let mut response = answer::finish(response, &id, &resource, &verdict);
+        if of_attributes && response.status().is_success() {
+            answer::unquote_tag(&mut response);
+        }
         if expects && !response.status().is_success() {
             // The client may never send the body it announced: what it sends next on this connection
             // would be taken for that body.
@@ -111,16 +125,24 @@ impl S3FrontEnd {
         response
     }
 
-    fn prepare(
-        &self,
-        request: Request<Body>,
-        id: &str,
-        verdict: &Verdict,
-    ) -> s3s::S3Result<Request<Body>> {
+    async fn route(&self, request: Request<Body>, verdict: &Verdict) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let form = form::target(&parts, &self.0.rules.domains);
+        let request = Request::from_parts(parts, body);
+        let answered = match form {
+            Some(bucket) => self.take_form(request, &bucket, verdict).await,
+            None => match self.prepare(request, verdict) {
+                Ok(request) => Ok(self.run(request).await),
+                Err(error) => Err(error),
+            },
+        };
+        answered.unwrap_or_else(answer::of_error)
+    }
+
+    fn prepare(&self, request: Request<Body>, verdict: &Verdict) -> S3Result<Request<Body>> {
         let (mut parts, body) = request.into_parts();
-        let kind = guard::inspect(&mut parts, &self.0.domains)?;
+        let kind = guard::inspect(&mut parts, &self.0.rules, now())?;
         parts.extensions.insert(verdict.clone());
-        parts.extensions.insert(RequestId(id.to_owned()));
         let wrapped: DynByteStream = match kind {
             BodyKind::Plain => return Ok(Request::from_parts(parts, body)),
             BodyKind::Chunked(chunks, len) => {
@@ -129,6 +151,21 @@ impl S3FrontEnd {
             BodyKind::Document(claims) => Box::pin(Document::new(body, claims, verdict.clone())),
         };
         Ok(Request::from_parts(parts, Body::from(wrapped)))
+    }
+
+    async fn take_form(
+        &self,
+        request: Request<Body>,
+        bucket: &str,
+        verdict: &Verdict,
+    ) -> S3Result<Response<Body>> {
+        let desk = Desk {
+            identity: &self.0.identity,
+            sigv2: self.0.post_sigv2,
+            now: now(),
+        };
+        let (put, reply) = desk.accept(request, bucket, verdict).await?;
+        Ok(reply.finish(self.run(put).await))
     }
 
     async fn run(&self, request: Request<Body>) -> Response<Body> {
@@ -140,6 +177,13 @@ impl S3FrontEnd {
             }
         }
     }
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH);
+    let seconds = elapsed.map(|elapsed| elapsed.as_secs()).unwrap_or_default();
+    i64::try_from(seconds).unwrap_or(i64::MAX)
 }
 
 /// Whether a client waits for `100 Continue` before it sends the body. HTTP/2 has a stream for each

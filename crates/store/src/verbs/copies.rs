@@ -8,6 +8,7 @@ use dolium_catalog::ReadTx;
 
 use super::event::{Cause, Occasion};
 use super::guards::settle;
+use super::uploads::UPLOAD;
 use super::writing::{self, NewVersion};
 use crate::attributes::Namespace;
 use crate::caller::Caller;
@@ -89,7 +90,7 @@ fn merge(
 ) -> Description {
     let mut description = replace.unwrap_or_else(|| {
         let mut attributes = source.attributes.clone();
-        for namespace in [ACCESS, LOCK, TAGS] {
+        for namespace in [ACCESS, LOCK, TAGS, UPLOAD] {
             attributes.clear(namespace);
         }
         Description {

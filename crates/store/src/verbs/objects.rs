@@ -215,7 +215,10 @@ pub(crate) fn existing(
             Ok((row, current))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            permission::require(tx, who, container, Action::ListBucket, Target::Container)?;
+            let mut context = who.context().clone();
+            context.set("s3:prefix", source.path.as_str());
+            let who = who.clone().with_context(context);
+            permission::require(tx, &who, container, Action::ListBucket, Target::Container)?;
             Err(error)
         }
         Err(error) => Err(error),

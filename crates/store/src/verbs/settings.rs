@@ -7,7 +7,7 @@
 use dolium_access::{Acl, Action, Ownership, Policy, PublicAccessBlock};
 use dolium_catalog::{ContainerRow, Versioning as RowVersioning, WriteTx};
 
-use super::guards::{check_public, encode_acl, list_of, refuse_lists};
+use super::guards::{check_public, encode_acl, list_of};
 use crate::attributes::Attributes;
 use crate::caller::Caller;
 use crate::lock::{self, CONTAINER, ContainerLock, LOCK};
@@ -34,6 +34,17 @@ pub struct AccessSettings {
     pub ownership: Option<Ownership>,
     /// Whether its policy opens it to everybody.
     pub public_policy: bool,
+}
+
+/// Who owns a container.
+#[derive(Clone, Debug)]
+pub struct ContainerOwner {
+    /// The owner's canonical id.
+    pub canonical_id: String,
+    /// The owner's name for people.
+    pub display_name: String,
+    /// Whether everything in it is the owner's, whoever wrote it.
+    pub owns_all: bool,
 }
 
 impl Store {
@@ -92,6 +103,23 @@ impl Store {
             let row = tx.container_by_bucket(name.as_str())?;
             row.map(|row| Ok((row.account_id.0, decode_attributes(&row.attributes)?)))
                 .transpose()
+        })
+        .await
+    }
+
+    /// Who owns a container, and whether also all that lies in it. Without a question who asks: it is
+    /// part of what a listing shows.
+    pub async fn container_owner(&self, name: &ContainerName) -> Result<ContainerOwner> {
+        let name = name.clone();
+        self.look(move |tx| {
+            let row = permission::find(tx, &name)?;
+            let (canonical_id, display_name) = permission::owner(tx, row.account_id)?;
+            let ownership = permission::ownership_of(&decode_attributes(&row.attributes)?)?;
+            Ok(ContainerOwner {
+                canonical_id,
+                display_name,
+                owns_all: ownership == Some(Ownership::BucketOwnerEnforced),
+            })
         })
         .await
     }
@@ -167,7 +195,8 @@ impl Store {
         let action = Action::PutBucketAcl;
         self.edit_container(who, action, name, move |tx, row, attributes| {
             if permission::ownership_of(attributes)? == Some(Ownership::BucketOwnerEnforced) {
-                return refuse_lists(Some(&acl));
+                let context = "the bucket does not allow ACLs";
+                return Err(Error::because(ErrorKind::Invalid, Reason::AclsOff, context));
             }
             let owner = permission::owner(tx, row.account_id)?;
             let list = list_of(Some(acl.clone()), &owner, &owner)?;

@@ -24,6 +24,11 @@ use crate::{Error, ErrorKind, Reason, Result, rows};
 /// The largest part number.
 pub const PART_NUMBER_MAX: u32 = 10_000;
 
+/// The namespace that tells which upload a version came from.
+pub(crate) const UPLOAD: &str = "upload";
+/// Its key for the upload's id.
+const UPLOAD_ID: &str = "id";
+
 /// One entry of a listing of uploads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UploadEntry {
@@ -158,7 +163,20 @@ impl Store {
             .open_upload(who, container, path, upload_id, Action::PutObject)
             .await?;
         let (from, row, _) = self.open_source(who, &source, ReadAction::GET).await?;
-        let range = resolve(range, row.size as u64)?;
+        let whole = row.size as u64;
+        if let ByteRange::From {
+            last: Some(last), ..
+        } = range
+            && last >= whole
+        {
+            let context = format!("the range ends behind the source of {whole} bytes");
+            return Err(Error::because(
+                ErrorKind::Invalid,
+                Reason::BadRange,
+                context,
+            ));
+        }
+        let range = resolve(range, whole)?;
         let size = range.end - range.start;
         let root = Node::decode(&row.list)?;
         let mut walk = ExtentWalk::new(self.lane(&from)?.clone(), root, range);
@@ -246,6 +264,8 @@ impl Store {
         let views = parts.iter().map(rows::part).collect::<Result<Vec<_>>>()?;
         let finish = (request.finish)(&views)?;
         let mut description = described.description;
+        let attributes = &mut description.attributes;
+        attributes.set(UPLOAD, UPLOAD_ID, upload_id);
         for (algorithm, value) in finish.checksums {
             description.attributes.set("checksum", algorithm, value);
         }
@@ -268,6 +288,30 @@ impl Store {
         let (who, container) = (who.clone(), container.clone());
         self.commit(move |tx| completion.commit(tx, &who, &container))
             .await
+    }
+
+    /// The current version of an object, when it is what this upload was completed to.
+    pub async fn completed_upload(
+        &self,
+        who: &Caller,
+        container: &ContainerName,
+        path: &ObjectPath,
+        upload_id: &str,
+    ) -> Result<Option<Version>> {
+        let (who, container, path) = (who.clone(), container.clone(), path.clone());
+        let upload_id = upload_id.to_owned();
+        self.look(move |tx| {
+            let path = path.as_str().as_bytes();
+            let target = Target::Path(path);
+            let row = permitted(tx, &who, &container, Action::PutObject, target)?;
+            let Some(live) = tx.live(row.id, path)? else {
+                return Ok(None);
+            };
+            let version = rows::version(live, true)?;
+            let same = version.attributes.get(UPLOAD, UPLOAD_ID) == Some(&upload_id);
+            Ok(same.then_some(version))
+        })
+        .await
     }
 
     /// The parts that a completion names, checked.
