@@ -168,7 +168,7 @@ class Nats(Records):
         """What the stream holds."""
         state = self.request("$JS.API.STREAM.INFO.EVENTS", {})["state"]
         records = Records()
-        for number in range(state["first_seq"], state["last_seq"] + 1):
+        for number in range(max(state["first_seq"], 1), state["last_seq"] + 1):
             answer = self.request("$JS.API.STREAM.MSG.GET.EVENTS", {"seq": number})
             records.take(base64.b64decode(answer["message"]["data"]))
         return records
