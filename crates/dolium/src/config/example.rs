@@ -19,8 +19,12 @@ pub(crate) const EXAMPLE: &str = r#"# Dolium's configuration. Everything that is
 [s3]
 # region = "us-east-1"
 # domains = ["s3.example.org"] # photos.s3.example.org is then the bucket "photos"
+# website_domains = ["web.example.org"] # photos.web.example.org is then the website of "photos"
 # sigv2 = false                # true: requests signed with version 2, for tools that know no other
 # post_sigv2 = true            # policies of browser forms signed with version 2, as old tools do
+
+[encryption]
+# keys = ["archive"]           # names that clients may encrypt single objects with (S3: aws:kms)
 
 [catalog]
 engine = "sqlite"              # a file in the data directory

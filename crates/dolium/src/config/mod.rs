@@ -36,6 +36,8 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) s3: S3,
     #[serde(default)]
+    pub(crate) encryption: ObjectEncryption,
+    #[serde(default)]
     pub(crate) catalog: CatalogConfig,
     #[serde(default)]
     pub(crate) limits: Limits,
@@ -90,6 +92,8 @@ pub(crate) struct S3 {
     pub(crate) sigv2: bool,
     /// Whether policies of browser forms may be signed with version 2.
     pub(crate) post_sigv2: bool,
+    /// Domains below which the first label is a bucket that is shown as a website.
+    pub(crate) website_domains: Vec<String>,
 }
 
 impl Default for S3 {
@@ -99,8 +103,18 @@ impl Default for S3 {
             region: "us-east-1".to_owned(),
             sigv2: false,
             post_sigv2: true,
+            website_domains: Vec::new(),
         }
     }
+}
+
+/// Encryption of single objects, beside the repository's of everything.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ObjectEncryption {
+    /// Names of keys that clients may choose (S3: `aws:kms` with this key id). They are derived from
+    /// the repository's key, so a name must not be forgotten while objects use it.
+    pub(crate) keys: Vec<String>,
 }
 
 /// Where the catalog lies.

@@ -87,6 +87,7 @@ pub(crate) async fn run(
         notify_targets: notifier.targets(),
         sigv2: config.s3.sigv2,
         post_sigv2: config.s3.post_sigv2,
+        website_domains: config.s3.website_domains.clone(),
     });
     let http = health::router(components.clone(), metrics)
         .nest("/api/v1/admin", admin::guarded_router(components.clone()));

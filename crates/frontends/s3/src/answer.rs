@@ -75,6 +75,10 @@ pub(crate) fn of_error(error: S3Error) -> Response<Body> {
     })
 }
 
+/// Marks an answer that is for a browser as it is: a website's page, or its page for an error.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Complete;
+
 /// GetObjectAttributes tells the ETag without the quotes that it has everywhere else.
 pub(crate) fn unquote_tag(response: &mut Response<Body>) {
     let Some(bytes) = response.body().bytes() else {
@@ -106,6 +110,8 @@ pub(crate) fn finish(
     if response.status() == StatusCode::NOT_MODIFIED {
         *response.body_mut() = Body::empty();
         response.headers_mut().remove(header::CONTENT_TYPE);
+    } else if response.extensions().get::<Complete>().is_some() {
+        // Nothing of it is XML of ours.
     } else if response.status().is_client_error() || response.status().is_server_error() {
         response = complete_error(response, id, resource, verdict);
     } else {
@@ -184,7 +190,7 @@ fn complete_error(
 }
 
 /// Code and message of an error document of `s3s`, still escaped.
-fn read_error(body: &Body) -> (String, String) {
+pub(crate) fn read_error(body: &Body) -> (String, String) {
     let bytes = body.bytes().unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let element = |name: &str| {

@@ -14,8 +14,8 @@ use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result};
 use crate::error::{not_configured, of_store};
 use crate::service::S3Settings;
 use crate::{
-    access, acl, bucket, copy, listing, multipart, notification, object, object_lock, part,
-    reading, tagging, version_listing,
+    access, acl, bucket, copy, cors, encryption, listing, multipart, notification, object,
+    object_lock, part, reading, tagging, version_listing, website,
 };
 
 /// The operations over one store.
@@ -192,6 +192,9 @@ operations! {
         get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput: tagging::get;
         put_object_tagging(PutObjectTaggingInput) -> PutObjectTaggingOutput: tagging::put;
         delete_object_tagging(DeleteObjectTaggingInput) -> DeleteObjectTaggingOutput: tagging::delete;
+        get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput: encryption::get_bucket;
+        put_bucket_encryption(PutBucketEncryptionInput) -> PutBucketEncryptionOutput: encryption::put_bucket;
+        delete_bucket_encryption(DeleteBucketEncryptionInput) -> DeleteBucketEncryptionOutput: encryption::delete_bucket;
         get_object_lock_configuration(GetObjectLockConfigurationInput) -> GetObjectLockConfigurationOutput: object_lock::configuration;
         put_object_lock_configuration(PutObjectLockConfigurationInput) -> PutObjectLockConfigurationOutput: object_lock::put_configuration;
         get_object_retention(GetObjectRetentionInput) -> GetObjectRetentionOutput: object_lock::retention;
@@ -200,6 +203,12 @@ operations! {
         put_object_legal_hold(PutObjectLegalHoldInput) -> PutObjectLegalHoldOutput: object_lock::put_legal_hold;
         get_bucket_notification_configuration(GetBucketNotificationConfigurationInput) -> GetBucketNotificationConfigurationOutput: notification::get;
         put_bucket_notification_configuration(PutBucketNotificationConfigurationInput) -> PutBucketNotificationConfigurationOutput: notification::put;
+        get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput: cors::get;
+        put_bucket_cors(PutBucketCorsInput) -> PutBucketCorsOutput: cors::put;
+        delete_bucket_cors(DeleteBucketCorsInput) -> DeleteBucketCorsOutput: cors::delete;
+        get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput: website::get;
+        put_bucket_website(PutBucketWebsiteInput) -> PutBucketWebsiteOutput: website::put;
+        delete_bucket_website(DeleteBucketWebsiteInput) -> DeleteBucketWebsiteOutput: website::delete;
         put_object(PutObjectInput) -> PutObjectOutput: object::put;
         delete_object(DeleteObjectInput) -> DeleteObjectOutput: object::delete;
         delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput: object::delete_many;
@@ -219,10 +228,7 @@ operations! {
         list_parts(ListPartsInput) -> ListPartsOutput: part::list;
     }
     unset {
-        get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput: GetBucketWebsite, NoSuchWebsiteConfiguration;
-        get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput: GetBucketCORS, NoSuchCORSConfiguration;
         get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput: GetLifecycleConfiguration, NoSuchLifecycleConfiguration;
-        get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput: GetEncryptionConfiguration, ServerSideEncryptionConfigurationNotFoundError;
         get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput: GetReplicationConfiguration, ReplicationConfigurationNotFoundError;
     }
     empty {

@@ -9,7 +9,7 @@
 use std::sync::{Arc, OnceLock};
 
 use dolium_identity::{Identity, Principal, Secret};
-use dolium_store::{Caller, ContainerName, POSTED, REQUEST_ID, Store};
+use dolium_store::{Caller, ContainerName, REQUEST_ID, Store};
 use http::HeaderMap;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
@@ -18,7 +18,6 @@ use s3s::{S3Error, S3ErrorCode, S3Request, S3Result};
 use crate::answer::RequestId;
 use crate::circumstances::{self, Peer};
 use crate::error::{of_store, refuse};
-use crate::form::FromForm;
 use crate::names::container;
 use crate::unsupported;
 
@@ -90,6 +89,7 @@ pub(crate) struct Gate {
 impl S3Access for Gate {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
         let verified = context.extensions_mut().remove::<Verified>();
+        let by_form = verified.is_some();
         let looked_up = || CALLER.try_with(|caller| caller.get().cloned());
         let caller = match (context.credentials(), verified) {
             (Some(_), _) => Caller::user(looked_up().ok().flatten().ok_or_else(denied)?),
@@ -103,8 +103,8 @@ impl S3Access for Gate {
         if let Some(RequestId(id)) = context.extensions_mut().get::<RequestId>() {
             circumstances.set(REQUEST_ID, id.clone());
         }
-        if context.extensions_mut().get::<FromForm>().is_some() {
-            circumstances.set(POSTED, "true");
+        if by_form {
+            circumstances.set("s3:authType", "POST");
         }
         let caller = caller.with_context(circumstances);
         context.extensions_mut().insert(caller);

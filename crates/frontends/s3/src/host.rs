@@ -43,6 +43,11 @@ impl Domains {
         }
         None
     }
+
+    /// The bucket that a request's host names.
+    pub(crate) fn of_request(&self, parts: &Parts) -> Option<String> {
+        of_request(parts).and_then(|host| self.bucket(host))
+    }
 }
 
 impl S3Host for Domains {
@@ -59,7 +64,7 @@ impl S3Host for Domains {
 pub(crate) const PATH_STYLE: &str = "0.0.0.0";
 
 /// The host that a request names.
-pub(crate) fn of_request(parts: &Parts) -> Option<&str> {
+fn of_request(parts: &Parts) -> Option<&str> {
     let host = parts.headers.get(header::HOST);
     let host = host.and_then(|value| value.to_str().ok());
     host.or_else(|| parts.uri.authority().map(Authority::as_str))

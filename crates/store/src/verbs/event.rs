@@ -22,8 +22,9 @@ const WARN_EVERY_US: i64 = 60_000_000;
 const SOURCE_IP: &str = "aws:SourceIp";
 /// The key under which a front end names the request among its circumstances.
 pub const REQUEST_ID: &str = "dolium:RequestId";
-/// The key under which a front end says that a write came by a form.
-pub const POSTED: &str = "dolium:Posted";
+/// The key of how a request is authenticated, and its value for browsers' forms.
+const AUTH_TYPE: &str = "s3:authType";
+const BY_FORM: &str = "POST";
 /// The attribute whose presence in namespace `s3` asks for events.
 const NAMESPACE: &str = "s3";
 const KEY: &str = "notification";
@@ -94,8 +95,12 @@ struct Facts<'a> {
 impl<'a> Occasion<'a> {
     /// What a caller does.
     pub(crate) fn new(cause: Cause, who: &'a Caller) -> Self {
-        let posted = cause == Cause::Put && who.context().get(POSTED).is_some();
-        let cause = if posted { Cause::Post } else { cause };
+        let auth = who.context().get(AUTH_TYPE).unwrap_or_default();
+        let by_form = auth.iter().any(|value| value == BY_FORM);
+        let cause = match cause {
+            Cause::Put if by_form => Cause::Post,
+            cause => cause,
+        };
         Self { cause, who }
     }
 

@@ -11,7 +11,7 @@ mod uploads;
 mod writing;
 
 pub use containers::ContainerRequest;
-pub use event::{Cause, POSTED, REQUEST_ID};
+pub use event::{Cause, REQUEST_ID};
 pub use settings::{AccessSettings, ContainerOwner};
 pub use uploads::{PART_NUMBER_MAX, UploadEntry};
 

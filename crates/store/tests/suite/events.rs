@@ -68,7 +68,7 @@ async fn changes_are_announced_to_those_who_asked() {
     assert!(found.is_sorted_by(|a, b| (a.id, a.seq) < (b.id, b.seq)));
     let first = &found[0];
     assert_eq!((first.size, &first.etag), (3, &version.etag));
-    assert_eq!(first.author, Some(world.who.user_id));
+    assert_eq!(first.author, world.who.principal().map(|user| user.user_id));
     assert!(first.null_version);
 }
 

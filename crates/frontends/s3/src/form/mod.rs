@@ -32,7 +32,7 @@ use s3s::{Body, S3Error, S3ErrorCode, S3Result, StdError};
 use crate::auth::{self, Verified};
 use crate::error::refuse;
 use crate::guard::{self, Mechanism};
-use crate::host::{self, Domains};
+use crate::host::Domains;
 use crate::verdict::Verdict;
 use fields::Fields;
 use parser::{FileBody, Form};
@@ -51,7 +51,7 @@ pub(crate) fn target(parts: &Parts, domains: &Domains) -> Option<String> {
         return None;
     }
     let path = parts.uri.path().trim_start_matches('/');
-    match host::of_request(parts).and_then(|host| domains.bucket(host)) {
+    match domains.of_request(parts) {
         Some(bucket) => path.is_empty().then_some(bucket),
         None => {
             let bucket = path.strip_suffix('/').unwrap_or(path);

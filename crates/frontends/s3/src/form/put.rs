@@ -16,6 +16,7 @@ use crate::document;
 use crate::error::refuse;
 use crate::escape;
 use crate::host::PATH_STYLE;
+use crate::tagging;
 
 /// Headers of the form's request that a permission may depend on.
 const KEPT: [HeaderName; 2] = [header::REFERER, header::USER_AGENT];
@@ -108,14 +109,11 @@ fn tags(text: &str) -> S3Result<String> {
     let mut reader = xml::Deserializer::new(text.as_bytes());
     let tagging = <Tagging as xml::Deserialize>::deserialize(&mut reader).map_err(|_| bad())?;
     reader.expect_eof().map_err(|_| bad())?;
-    let pairs: Vec<String> = tagging
-        .tag_set
-        .iter()
-        .map(|tag| {
-            let part = |text: &Option<String>| escape::whole(text.as_deref().unwrap_or_default());
-            format!("{}={}", part(&tag.key), part(&tag.value))
-        })
-        .collect();
+    let tags = tagging::of_object_document(&tagging)?;
+    let pair = |(key, value): (&String, &String)| {
+        format!("{}={}", escape::whole(key), escape::whole(value))
+    };
+    let pairs: Vec<String> = tags.iter().map(pair).collect();
     Ok(pairs.join("&"))
 }
 

@@ -20,10 +20,11 @@ use crate::checksum::{claimed_header, content_md5};
 use crate::chunked::Chunks;
 use crate::document::Claims;
 use crate::error::refuse;
-use crate::host::{self, Domains};
+use crate::host::Domains;
 use crate::query::Query;
 
 pub(crate) use mechanism::Mechanism;
+pub(crate) use v2::Claim;
 
 /// Query parameters of operations that `s3s` does not know and would take for plainer ones.
 const UNKNOWN_OPERATIONS: [&str; 7] = [
@@ -261,7 +262,7 @@ fn decoded_len(headers: &HeaderMap) -> S3Result<u64> {
 
 fn is_bucket(parts: &Parts, domains: &Domains) -> bool {
     let path = parts.uri.path().trim_start_matches('/');
-    match host::of_request(parts).and_then(|host| domains.bucket(host)) {
+    match domains.of_request(parts) {
         Some(_) => path.is_empty(),
         None => path.split_once('/').is_none_or(|(_, key)| key.is_empty()),
     }

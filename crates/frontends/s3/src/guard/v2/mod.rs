@@ -1,20 +1,24 @@
 //! What is checked of a request that is signed with version 2, where that is switched on.
 //!
 //! Version 2 signs the method, the path, every `x-amz-*` header, the type, MD5 and date, and those query
-//! parameters that its list names. `s3s` verifies that signature and nothing else; it also signs nothing
-//! in the place of a header or parameter that is there twice.
+//! parameters that its list names. Nothing is signed in the place of a header or parameter of these that
+//! is there twice.
 //! Promises: what changes the meaning of a request and would not be signed is refused; a request is not
 //! older or newer than the clock allows.
-//! Does not: verify the signature, or protect the body: version 2 cannot.
+//! Does not: verify the signature (`signature`), or protect the body: version 2 cannot.
+
+mod signature;
 
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE};
 use s3s::{S3ErrorCode, S3Result};
 
-use super::{header_of, no_date};
 use crate::date;
 use crate::error::refuse;
+use crate::guard::{header_of, no_date};
 use crate::query::Query;
+
+pub(crate) use signature::Claim;
 
 /// How far a client's clock may be off: 15 minutes, as on AWS.
 const SKEW_SECONDS_MAX: i64 = 15 * 60;
