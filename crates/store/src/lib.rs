@@ -61,4 +61,7 @@ pub use request::{
 };
 pub use settings::{Durability, StoreParts, StoreSettings, shard_key};
 pub use store::{Holdings, Store};
-pub use verbs::{AccessSettings, ContainerOwner, ContainerRequest, PART_NUMBER_MAX, UploadEntry};
+pub use verbs::{
+    AccessSettings, Cause, ContainerOwner, ContainerRequest, PART_NUMBER_MAX, REQUEST_ID,
+    UploadEntry,
+};

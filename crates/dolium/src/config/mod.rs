@@ -7,6 +7,7 @@
 mod check;
 mod example;
 mod load;
+mod notify;
 mod secret;
 
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use toml::Spanned;
 pub(crate) use check::not_loopback;
 pub(crate) use example::EXAMPLE;
 pub(crate) use load::{embedded, load};
+pub(crate) use notify::NotifyConfig;
 pub(crate) use secret::OptionValue;
 
 /// The seconds of a day.
@@ -50,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) providers: Vec<ProviderConfig>,
     #[serde(default, rename = "array")]
     pub(crate) arrays: Vec<ArrayConfig>,
+    #[serde(default)]
+    pub(crate) notify: Vec<NotifyConfig>,
 }
 
 /// Where the server listens.

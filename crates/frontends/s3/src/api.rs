@@ -3,6 +3,8 @@
 //! Promises: a table, operation by operation, of who serves it.
 //! Does not: contain any of their logic.
 
+use std::sync::Arc;
+
 use dolium_identity::{Identity, Principal};
 use dolium_store::access::Action;
 use dolium_store::{ANONYMOUS_ID, Attributes, ContainerName, Store};
@@ -12,8 +14,8 @@ use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result};
 use crate::error::{not_configured, of_store};
 use crate::service::S3Settings;
 use crate::{
-    access, acl, bucket, copy, cors, encryption, lifecycle, listing, multipart, object,
-    object_lock, part, payment, reading, tagging, version_listing, website,
+    access, acl, bucket, copy, cors, encryption, lifecycle, listing, multipart, notification,
+    object, object_lock, part, payment, reading, tagging, version_listing, website,
 };
 
 /// The operations over one store.
@@ -21,6 +23,7 @@ pub(crate) struct Api {
     pub(crate) store: Store,
     pub(crate) region: String,
     pub(crate) identity: Identity,
+    pub(crate) notify_targets: Arc<[String]>,
 }
 
 impl Api {
@@ -30,6 +33,7 @@ impl Api {
             store: settings.store,
             region: settings.region,
             identity: settings.identity,
+            notify_targets: settings.notify_targets,
         }
     }
 
@@ -204,6 +208,8 @@ operations! {
         put_object_retention(PutObjectRetentionInput) -> PutObjectRetentionOutput: object_lock::put_retention;
         get_object_legal_hold(GetObjectLegalHoldInput) -> GetObjectLegalHoldOutput: object_lock::legal_hold;
         put_object_legal_hold(PutObjectLegalHoldInput) -> PutObjectLegalHoldOutput: object_lock::put_legal_hold;
+        get_bucket_notification_configuration(GetBucketNotificationConfigurationInput) -> GetBucketNotificationConfigurationOutput: notification::get;
+        put_bucket_notification_configuration(PutBucketNotificationConfigurationInput) -> PutBucketNotificationConfigurationOutput: notification::put;
         get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput: cors::get;
         put_bucket_cors(PutBucketCorsInput) -> PutBucketCorsOutput: cors::put;
         delete_bucket_cors(DeleteBucketCorsInput) -> DeleteBucketCorsOutput: cors::delete;
@@ -233,7 +239,6 @@ operations! {
     }
     empty {
         get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput: GetBucketLogging;
-        get_bucket_notification_configuration(GetBucketNotificationConfigurationInput) -> GetBucketNotificationConfigurationOutput: GetBucketNotification;
     }
 
     /// Objects are not shared by torrent; AWS has ended it too.

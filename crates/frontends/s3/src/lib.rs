@@ -41,6 +41,7 @@ mod lifecycle;
 mod listing;
 mod multipart;
 mod names;
+mod notification;
 mod object;
 mod object_lock;
 mod part;

@@ -6,6 +6,7 @@ use dolium_access::Action;
 use dolium_block::{BlockId, Node};
 use dolium_catalog::ReadTx;
 
+use super::event::{Cause, Occasion};
 use super::guards::settle;
 use super::uploads::{UPLOAD, recoded};
 use super::writing::{self, NewVersion};
@@ -83,7 +84,8 @@ impl Store {
             let serial = tx.lock_container(row.id)?.seq;
             writing::check(tx, &row, &new.path, &condition)?;
             writing::link(tx, &row.array_name, &row, &new.root, &blocks)?;
-            let version = writing::write_version(tx, &row, serial, new)?;
+            let occasion = Occasion::new(Cause::Copy, &who);
+            let version = writing::write_version(tx, &row, serial, new, &occasion)?;
             Ok(with_expiry(&row, day, rows::version(version, true)?))
         })
         .await
@@ -119,8 +121,16 @@ impl Store {
             })
         });
         let (container, path) = (request.container, request.path);
-        self.put(who, &container, &path, description, request.condition, put)
-            .await
+        let target = (&container, &path);
+        self.put_as(
+            Cause::Copy,
+            who,
+            target,
+            description,
+            request.condition,
+            put,
+        )
+        .await
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod containers;
 mod copies;
+mod event;
 mod guards;
 mod listings;
 mod objects;
@@ -10,6 +11,8 @@ mod uploads;
 pub(crate) mod writing;
 
 pub use containers::ContainerRequest;
+pub(crate) use event::Occasion;
+pub use event::{Cause, REQUEST_ID};
 pub use settings::{AccessSettings, ContainerOwner};
 pub use uploads::{PART_NUMBER_MAX, UploadEntry};
 

@@ -10,6 +10,7 @@ use dolium_catalog::{
 };
 use futures::stream::BoxStream;
 
+use super::event::{Cause, Occasion};
 use super::guards::settle;
 use super::writing::{self, NewVersion};
 use crate::caller::Caller;
@@ -33,6 +34,21 @@ impl Store {
         who: &Caller,
         container: &ContainerName,
         path: &ObjectPath,
+        description: Description,
+        condition: Condition,
+        put: PutRequest,
+    ) -> Result<Version> {
+        let target = (container, path);
+        self.put_as(Cause::Put, who, target, description, condition, put)
+            .await
+    }
+
+    /// Stores an object for a reason that its event tells.
+    pub(crate) async fn put_as(
+        &self,
+        cause: Cause,
+        who: &Caller,
+        (container, path): (&ContainerName, &ObjectPath),
         mut description: Description,
         condition: Condition,
         put: PutRequest,
@@ -80,7 +96,8 @@ impl Store {
             let serial = tx.lock_container(row.id)?.seq;
             writing::check(tx, &row, &new.path, &condition)?;
             writing::link(tx, &row.array_name, &row, &new.root, &new_blocks)?;
-            let version = writing::write_version(tx, &row, serial, new)?;
+            let occasion = Occasion::new(cause, &who);
+            let version = writing::write_version(tx, &row, serial, new, &occasion)?;
             Ok(with_expiry(&row, day, rows::version(version, true)?))
         })
         .await
@@ -293,27 +310,34 @@ fn delete_current(
     permission::require(tx, who, container, Action::DeleteObject, target)?;
     let serial = tx.lock_container(container.id)?.seq;
     writing::check(tx, container, path, &request.condition)?;
-    remove_current(tx, who, container, serial, path)
+    remove_current(
+        tx,
+        &Occasion::new(Cause::Delete, who),
+        container,
+        serial,
+        path,
+    )
 }
 
 /// What a deletion without a version does under the container's versioning.
 pub(crate) fn remove_current(
     tx: &mut WriteTx<'_>,
-    who: &Caller,
+    occasion: &Occasion<'_>,
     container: &ContainerRow,
     serial: i64,
     path: &ObjectPath,
 ) -> Result<Deleted> {
     let path = path.as_str().as_bytes();
+    let who = occasion.who();
     if container.versioning == RowVersioning::Off {
         let Some(gone) = tx.head(container.id, path)? else {
             return Ok(Deleted::default());
         };
         lock::check_delete(tx, who, container, &gone, false)?;
-        writing::remove_version(tx, container, serial, &gone)?;
+        writing::remove_version(tx, container, serial, &gone, occasion)?;
         return Ok(Deleted::default());
     }
-    let marker = writing::write_marker(tx, container, serial, path, who.author().0)?;
+    let marker = writing::write_marker(tx, container, serial, path, who.author().0, occasion)?;
     Ok(Deleted {
         marker: Some((Serial(marker.serial), marker.null_version)),
         removed: None,
@@ -343,7 +367,8 @@ fn delete_version(
     };
     request.condition.check_write(Some(Present::of(&gone)))?;
     lock::check_delete(tx, who, container, &gone, request.bypass_governance)?;
-    writing::remove_version(tx, container, serial, &gone)?;
+    let occasion = Occasion::new(Cause::Delete, who);
+    writing::remove_version(tx, container, serial, &gone, &occasion)?;
     let marker = gone.cluster == Cluster::Deleted;
     Ok(Deleted {
         marker: None,

@@ -6,6 +6,7 @@ use dolium_access::Action;
 use dolium_block::Node;
 use dolium_catalog::{ContainerRow, PartRow, ReadTx, UploadMarker, UploadRow, WriteTx};
 
+use super::event::{Cause, Occasion};
 use super::guards::settle;
 use super::objects::resolve;
 use super::writing::{self, NewVersion};
@@ -541,7 +542,8 @@ impl Completion {
         for part in tx.delete_upload(row.id, &self.upload.upload_id)? {
             writing::unlink(tx, &row, &part.list)?;
         }
-        let version = writing::write_version(tx, &row, serial, self.new.clone())?;
+        let occasion = Occasion::new(Cause::CompleteMultipartUpload, who);
+        let version = writing::write_version(tx, &row, serial, self.new.clone(), &occasion)?;
         let version = rows::version(version, true)?;
         Ok(with_expiry(&row, self.day, version))
     }
