@@ -111,8 +111,12 @@ pub enum Reason {
     Locked,
     /// Object lock needs versioning to stay on.
     VersioningNeeded,
-    /// The key of an encrypted object is missing, wrong, or not asked for.
+    /// The key of an encrypted object is missing or not asked for.
     BadKey,
+    /// The key is not the one that the object was encrypted with.
+    WrongKey,
+    /// There is no key of that name.
+    NoSuchKeyName,
 }
 
 /// What went wrong, where, and why.

@@ -17,6 +17,7 @@ mod clock;
 mod collect;
 mod condition;
 mod digest;
+mod envelope;
 mod error;
 mod ingest;
 mod journal;
@@ -40,6 +41,7 @@ pub use care::Care;
 pub use collect::{CollectReporter, Collected, Unwatched};
 pub use digest::{DigestSet, Digester, Digests};
 pub use dolium_access as access;
+pub use envelope::{CustomerKey, EncryptedBy, Encryption};
 pub use error::{Error, ErrorKind, Reason, Result, Status};
 pub use lock::{ContainerLock, LockDefault, LockMode, LockPeriod, Retention};
 pub use names::{

@@ -9,6 +9,7 @@ use dolium_access::{Canned, Grant};
 
 use crate::attributes::{Attributes, Namespace};
 use crate::digest::{DigestSet, Digests};
+use crate::envelope::{CustomerKey, EncryptedBy, Encryption};
 use crate::lock::Retention;
 use crate::names::{ContainerName, Instant, ObjectPath, Selector, Serial};
 use crate::{Error, Result};
@@ -75,6 +76,8 @@ pub struct Version {
     pub retention: Option<Retention>,
     /// Whether it is under legal hold.
     pub hold: bool,
+    /// What it is encrypted with, beside all that is.
+    pub encrypted: Option<EncryptedBy>,
     /// What clients said of it.
     pub attributes: Attributes,
 }
@@ -128,6 +131,9 @@ pub struct PutRequest {
     pub len_max: u64,
     /// Which digests the hook needs.
     pub digests: DigestSet,
+    /// What to encrypt it with; `None` is the container's default. For a part, the client's key if the
+    /// upload was begun with one.
+    pub encryption: Option<Encryption>,
     /// Checks and tags the finished body.
     pub finish: FinishHook,
 }
@@ -181,6 +187,8 @@ pub struct Source {
     pub version: Selector,
     /// What must hold of it.
     pub condition: Condition,
+    /// The client's own key, when it was encrypted with one.
+    pub key: Option<CustomerKey>,
 }
 
 /// A server-side copy. No data moves.
@@ -200,6 +208,8 @@ pub struct CopyRequest {
     pub tags: Option<Namespace>,
     /// Guards of the copy; those of the source are never copied.
     pub guards: Guards,
+    /// What the copy is encrypted with; `None` is the container's default.
+    pub encryption: Option<Encryption>,
     /// Refused when source and destination are the same object and nothing is replaced.
     pub refuse_copy_onto_itself: bool,
 }
@@ -297,6 +307,13 @@ pub struct Upload {
     pub author: i64,
     /// When it was begun.
     pub created: Instant,
+}
+
+impl Upload {
+    /// What the object it becomes is encrypted with, beside all that is.
+    pub fn encrypted(&self) -> Option<EncryptedBy> {
+        crate::envelope::encrypted_by(&self.description.attributes)
+    }
 }
 
 /// One part of an upload.

@@ -23,6 +23,9 @@ pub(crate) const EXAMPLE: &str = r#"# Dolium's configuration. Everything that is
 # sigv2 = false                # true: requests signed with version 2, for tools that know no other
 # post_sigv2 = true            # policies of browser forms signed with version 2, as old tools do
 
+[encryption]
+# keys = ["archive"]           # names that clients may encrypt single objects with (S3: aws:kms)
+
 [catalog]
 engine = "sqlite"              # a file in the data directory
 # engine = "postgres"

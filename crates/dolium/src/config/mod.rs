@@ -34,6 +34,8 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) s3: S3,
     #[serde(default)]
+    pub(crate) encryption: ObjectEncryption,
+    #[serde(default)]
     pub(crate) catalog: CatalogConfig,
     #[serde(default)]
     pub(crate) limits: Limits,
@@ -100,6 +102,15 @@ impl Default for S3 {
             website_domains: Vec::new(),
         }
     }
+}
+
+/// Encryption of single objects, beside the repository's of everything.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ObjectEncryption {
+    /// Names of keys that clients may choose (S3: `aws:kms` with this key id). They are derived from
+    /// the repository's key, so a name must not be forgotten while objects use it.
+    pub(crate) keys: Vec<String>,
 }
 
 /// Where the catalog lies.

@@ -12,8 +12,8 @@ use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result};
 use crate::error::{not_configured, of_store};
 use crate::service::S3Settings;
 use crate::{
-    access, acl, bucket, copy, cors, listing, multipart, object, object_lock, part, reading,
-    tagging, version_listing, website,
+    access, acl, bucket, copy, cors, encryption, listing, multipart, object, object_lock, part,
+    reading, tagging, version_listing, website,
 };
 
 /// The operations over one store.
@@ -188,6 +188,9 @@ operations! {
         get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput: tagging::get;
         put_object_tagging(PutObjectTaggingInput) -> PutObjectTaggingOutput: tagging::put;
         delete_object_tagging(DeleteObjectTaggingInput) -> DeleteObjectTaggingOutput: tagging::delete;
+        get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput: encryption::get_bucket;
+        put_bucket_encryption(PutBucketEncryptionInput) -> PutBucketEncryptionOutput: encryption::put_bucket;
+        delete_bucket_encryption(DeleteBucketEncryptionInput) -> DeleteBucketEncryptionOutput: encryption::delete_bucket;
         get_object_lock_configuration(GetObjectLockConfigurationInput) -> GetObjectLockConfigurationOutput: object_lock::configuration;
         put_object_lock_configuration(PutObjectLockConfigurationInput) -> PutObjectLockConfigurationOutput: object_lock::put_configuration;
         get_object_retention(GetObjectRetentionInput) -> GetObjectRetentionOutput: object_lock::retention;
@@ -220,7 +223,6 @@ operations! {
     }
     unset {
         get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput: GetLifecycleConfiguration, NoSuchLifecycleConfiguration;
-        get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput: GetEncryptionConfiguration, ServerSideEncryptionConfigurationNotFoundError;
         get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput: GetReplicationConfiguration, ReplicationConfigurationNotFoundError;
     }
     empty {

@@ -30,6 +30,7 @@ mod cors;
 mod date;
 mod describe;
 mod document;
+mod encryption;
 mod error;
 mod escape;
 mod form;

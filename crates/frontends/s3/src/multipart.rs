@@ -24,6 +24,7 @@ use crate::checksum::{
 use crate::composite::{self, Scheme};
 use crate::condition::condition;
 use crate::describe::{description, take_headers};
+use crate::encryption::{self, Told};
 use crate::error::{of_store, of_write, refuse};
 use crate::names::{container, header_version_id, path};
 use crate::object::{decorate, verdict};
@@ -94,6 +95,8 @@ pub(crate) async fn create(
     let scheme = requested_scheme(algorithm, kind)?;
     let mut description = description(take_headers!(input))?;
     decorate(api, &request.headers, &mut description).await?;
+    let encryption = encryption::wanted(&request.headers)?;
+    let told = Told::of(&request.headers);
     if let Some(scheme) = scheme {
         description
             .attributes
@@ -102,17 +105,20 @@ pub(crate) async fn create(
     }
     let upload = api
         .store
-        .create_upload(&caller, &bucket, &key, description)
+        .create_upload(&caller, &bucket, &key, description, encryption)
         .await;
     let upload = upload.map_err(of_store)?;
-    Ok(S3Response::new(CreateMultipartUploadOutput {
+    let encrypted = upload.encrypted();
+    let mut response = S3Response::new(CreateMultipartUploadOutput {
         bucket: Some(input.bucket),
         key: Some(input.key),
         upload_id: Some(upload.id),
         checksum_algorithm: scheme.map(|scheme| scheme.algorithm.upper().into()),
         checksum_type: scheme.map(|scheme| scheme.kind().to_owned().into()),
         ..CreateMultipartUploadOutput::default()
-    }))
+    });
+    told.tell(encrypted.as_ref(), &mut response.headers);
+    Ok(response)
 }
 
 /// AbortMultipartUpload.
@@ -163,7 +169,7 @@ pub(crate) async fn complete(
             let id = &input.upload_id;
             let again = completed_before(api, &caller, (&bucket, &key), id, &parts).await?;
             let version = again.ok_or_else(|| of_store(error))?;
-            return Ok(S3Response::new(completed(input.bucket, input.key, version)));
+            return Ok(completed(input.bucket, input.key, version));
         }
         Err(error) => return Err(of_store(error)),
     };
@@ -191,7 +197,7 @@ pub(crate) async fn complete(
         .complete_upload(&caller, &bucket, &key, &input.upload_id, complete)
         .await;
     let version = version.map_err(|error| of_write(error, &verdict))?;
-    Ok(S3Response::new(completed(input.bucket, input.key, version)))
+    Ok(completed(input.bucket, input.key, version))
 }
 
 fn last_of_each(named: Vec<CompletedPart>) -> Vec<CompletedPart> {
@@ -227,7 +233,11 @@ async fn completed_before(
     Ok(version.filter(|version| version.etag == etag))
 }
 
-fn completed(bucket: String, key: String, version: Version) -> CompleteMultipartUploadOutput {
+fn completed(
+    bucket: String,
+    key: String,
+    version: Version,
+) -> S3Response<CompleteMultipartUploadOutput> {
     let mut output = CompleteMultipartUploadOutput {
         location: Some(format!("/{bucket}/{key}")),
         bucket: Some(bucket),
@@ -238,7 +248,9 @@ fn completed(bucket: String, key: String, version: Version) -> CompleteMultipart
     };
     fill_checksums!(output, version.attributes.namespace(NAMESPACE));
     output.e_tag = Some(ETag::Strong(version.etag));
-    output
+    let mut response = S3Response::new(output);
+    Told::default().tell(version.encrypted.as_ref(), &mut response.headers);
+    response
 }
 
 fn named_parts(named: &[CompletedPart]) -> S3Result<Vec<(u32, String)>> {

@@ -16,6 +16,7 @@ use crate::body::incoming;
 use crate::checksum::{Algorithm, Plan, fill_checksums};
 use crate::condition::copy_range;
 use crate::copy::{SourceConditions, copy_error, source};
+use crate::encryption::{self, Told};
 use crate::error::{of_store, of_write, refuse};
 use crate::listing::limit;
 use crate::multipart::{PART_NUMBER_MAX, scheme_of};
@@ -49,7 +50,8 @@ pub(crate) async fn put(
         .store
         .upload(&caller, &bucket, &key, &input.upload_id)
         .await;
-    let scheme = scheme_of(&upload.map_err(of_store)?.description);
+    let upload = upload.map_err(of_store)?;
+    let scheme = scheme_of(&upload.description);
     let plan = match scheme {
         Some(scheme) => Plan::of(&request.headers, Some(scheme.algorithm))?,
         // The object will get CRC-64/NVME, whatever the parts are verified with.
@@ -60,6 +62,7 @@ pub(crate) async fn put(
         len: Some(len),
         len_max: BODY_LEN_MAX,
         digests: plan.digests(),
+        encryption: encryption::key_of_part(&request.headers)?,
         finish: plan.hook(trailers, verdict.clone()),
     };
     let part = api
@@ -76,7 +79,9 @@ pub(crate) async fn put(
             .map(|(name, value)| (name, value))
     );
     output.e_tag = Some(ETag::Strong(part.etag));
-    Ok(S3Response::new(output))
+    let mut response = S3Response::new(output);
+    Told::of(&request.headers).tell(upload.encrypted().as_ref(), &mut response.headers);
+    Ok(response)
 }
 
 /// UploadPartCopy.
@@ -95,11 +100,15 @@ pub(crate) async fn copy(
         if_unmodified_since: input.copy_source_if_unmodified_since.take(),
     };
     let range = copy_range(input.copy_source_range.as_deref())?;
-    let (source, copy_source_version_id) = source(input.copy_source, given)?;
+    let (mut source, copy_source_version_id) = source(input.copy_source, given)?;
+    source.key = encryption::key_of_source(&request.headers)?;
+    let encryption = encryption::key_of_part(&request.headers)?;
     let id = &input.upload_id;
     let part = api
         .store
-        .copy_part(&caller, &bucket, &key, id, number, source, range)
+        .copy_part(
+            &caller, &bucket, &key, id, number, source, range, encryption,
+        )
         .await;
     let part = part.map_err(copy_error)?;
     let mut result = CopyPartResult {

@@ -21,6 +21,7 @@ use crate::checksum::{NAMESPACE, TYPE, fill_checksums, kind_of};
 use crate::composite::parse_sizes;
 use crate::condition::{byte_range, condition};
 use crate::describe;
+use crate::encryption::{self, Told};
 use crate::error::{of_store, refuse};
 use crate::guards::word_of;
 use crate::names::{container, header_version_id, path, selector, serial_id, source_of};
@@ -47,7 +48,7 @@ struct Wanted {
 
 /// Takes a request of GET or HEAD apart: their inputs are different types with the same fields.
 macro_rules! wanted {
-    ($api:expr, $caller:expr, $input:expr) => {{
+    ($api:expr, $caller:expr, $key:expr, $input:expr) => {{
         let input = $input;
         let source = Source {
             container: container(&input.bucket)?,
@@ -59,6 +60,7 @@ macro_rules! wanted {
                 input.if_modified_since,
                 input.if_unmodified_since,
             ),
+            key: $key,
         };
         let wanted = Wanted {
             source,
@@ -191,7 +193,9 @@ pub(crate) async fn get(
     request: S3Request<GetObjectInput>,
 ) -> S3Result<S3Response<GetObjectOutput>> {
     let caller = caller(&request)?;
-    let wanted = wanted!(api, &caller, request.input);
+    let key = encryption::key_of_read(&request.headers)?;
+    let told = Told::of(&request.headers);
+    let wanted = wanted!(api, &caller, key, request.input);
     let reading = match api.store.get(&caller, &wanted.source, wanted.range).await {
         Ok(reading) => reading,
         Err(error) => return Err(read_error(api, &caller, &wanted.source, error).await),
@@ -199,8 +203,11 @@ pub(crate) async fn get(
     let mut output = GetObjectOutput::default();
     answer_fields!(output, wanted, reading.version, reading.range);
     output.tag_count = tagging::count(&reading.version);
+    let encrypted = reading.version.encrypted.clone();
     output.body = Some(outgoing(reading));
-    Ok(S3Response::new(output))
+    let mut response = S3Response::new(output);
+    told.tell(encrypted.as_ref(), &mut response.headers);
+    Ok(response)
 }
 
 /// HeadObject.
@@ -209,7 +216,9 @@ pub(crate) async fn head(
     request: S3Request<HeadObjectInput>,
 ) -> S3Result<S3Response<HeadObjectOutput>> {
     let caller = caller(&request)?;
-    let wanted = wanted!(api, &caller, request.input);
+    let key = encryption::key_of_read(&request.headers)?;
+    let told = Told::of(&request.headers);
+    let wanted = wanted!(api, &caller, key, request.input);
     let version = head_version(api, &caller, &wanted.source).await?;
     let range = span(wanted.range, version.size)?;
     let mut output = HeadObjectOutput::default();
@@ -219,6 +228,7 @@ pub(crate) async fn head(
     if wanted.ranged {
         response.status = Some(StatusCode::PARTIAL_CONTENT);
     }
+    told.tell(version.encrypted.as_ref(), &mut response.headers);
     if let Some(count) = tags {
         let count = HeaderValue::from(count);
         response.headers.insert("x-amz-tagging-count", count);
@@ -309,7 +319,8 @@ pub(crate) async fn attributes(
     let caller = caller(&request)?;
     let names: Vec<String> = requested_attributes(&request.headers)?;
     let input = request.input;
-    let source = source_of(&input.bucket, &input.key, input.version_id.as_deref())?;
+    let mut source = source_of(&input.bucket, &input.key, input.version_id.as_deref())?;
+    source.key = encryption::key_of_read(&request.headers)?;
     let action = ReadAction::ATTRIBUTES;
     let version = match api.store.describe(&caller, &source, action).await {
         Ok(version) => version,

@@ -2,16 +2,19 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
 use dolium_access::Action;
 use dolium_block::Node;
 use dolium_catalog::{
     Cluster, ContainerRow, ReadTx, VersionRow, Versioning as RowVersioning, WriteTx,
 };
+use futures::stream::BoxStream;
 
 use super::guards::settle;
 use super::writing::{self, NewVersion};
 use crate::caller::Caller;
 use crate::condition::Present;
+use crate::envelope::{self, CustomerKey, Encryption};
 use crate::ingest::{self, Ingested};
 use crate::lock;
 use crate::names::{ContainerName, ObjectPath, Selector, Serial};
@@ -37,7 +40,13 @@ impl Store {
             .writable(who, container, path, &condition, &description)
             .await?;
         early?;
-        let ingested = ingest::ingest(self.lane(&row)?, rows::chunking(&row)?, put).await?;
+        let encryption = self.encryption_for(&row, put.encryption.clone())?;
+        let attributes = &mut description.attributes;
+        let key = encryption
+            .and_then(|encryption| envelope::begin(&self.inner.keys, &encryption, attributes));
+        let (keystream, salt) = key.as_ref().map(envelope::segment).unzip();
+        let (lane, chunking) = (self.lane(&row)?, rows::chunking(&row)?);
+        let ingested = ingest::ingest(lane, chunking, put, keystream).await?;
         let Ingested {
             root,
             merkle,
@@ -47,6 +56,9 @@ impl Store {
         } = ingested;
         for (algorithm, value) in finish.checksums {
             description.attributes.set("checksum", algorithm, value);
+        }
+        if let Some(salt) = salt {
+            envelope::set_segments(&mut description.attributes, &[(size, salt)]);
         }
         let new = NewVersion {
             path: path.clone(),
@@ -70,6 +82,46 @@ impl Store {
             rows::version(version, true)
         })
         .await
+    }
+
+    /// What a new object in a container is encrypted with: what was asked for, or the default.
+    pub(crate) fn encryption_for(
+        &self,
+        container: &ContainerRow,
+        asked: Option<Encryption>,
+    ) -> Result<Option<Encryption>> {
+        let encryption = match asked {
+            Some(asked) => Some(asked),
+            None if container.attributes.is_empty() => None,
+            None => envelope::default_of(&rows::decode_attributes(&container.attributes)?),
+        };
+        if let Some(Encryption::Named(name)) = &encryption
+            && !self.inner.settings.named_keys.contains(name)
+        {
+            let context = format!("there is no key named {name}");
+            let reason = Reason::NoSuchKeyName;
+            return Err(Error::because(ErrorKind::Invalid, reason, context));
+        }
+        Ok(encryption)
+    }
+
+    /// The plain bytes of a version.
+    pub(crate) fn content(
+        &self,
+        container: &ContainerRow,
+        row: &VersionRow,
+        range: Range<u64>,
+        key: Option<&CustomerKey>,
+    ) -> Result<BoxStream<'static, Result<Bytes>>> {
+        let attributes = rows::decode_attributes(&row.meta)?;
+        let key = envelope::open(&self.inner.keys, &attributes, key)?;
+        let root = Node::decode(&row.list)?;
+        let start = range.start;
+        let body = reader::stream(self.lane(container)?.clone(), root, range);
+        match key {
+            None => Ok(body),
+            Some(key) => envelope::plain(key, &attributes, start, body),
+        }
     }
 
     /// Whether a write could succeed now: spares a client that will be refused most of its upload.
@@ -113,15 +165,18 @@ impl Store {
         action: ReadAction,
     ) -> Result<Version> {
         let (_, row, current) = self.open_source(who, source, action).await?;
-        rows::version(row, current)
+        let version = rows::version(row, current)?;
+        if action.needs_key() {
+            envelope::open(&self.inner.keys, &version.attributes, source.key.as_ref())?;
+        }
+        Ok(version)
     }
 
     /// Opens a version for reading.
     pub async fn get(&self, who: &Caller, source: &Source, range: ByteRange) -> Result<Reading> {
         let (container, row, current) = self.open_source(who, source, ReadAction::GET).await?;
-        let root = Node::decode(&row.list)?;
         let range = resolve(range, row.size as u64)?;
-        let body = reader::stream(self.lane(&container)?.clone(), root, range.clone());
+        let body = self.content(&container, &row, range.clone(), source.key.as_ref())?;
         Ok(Reading {
             version: rows::version(row, current)?,
             range,

@@ -10,6 +10,7 @@ use dolium_catalog::{ContainerRow, Versioning as RowVersioning, WriteTx};
 use super::guards::{check_public, encode_acl, list_of};
 use crate::attributes::Attributes;
 use crate::caller::Caller;
+use crate::envelope::{self, DEFAULT, DEFAULTS, Encryption};
 use crate::lock::{self, CONTAINER, ContainerLock, LOCK};
 use crate::names::ContainerName;
 use crate::permission::{self, ACCESS, ACL, BLOCK, OWNERSHIP, POLICY, Target, permitted};
@@ -76,7 +77,7 @@ impl Store {
         namespace: &'static str,
         pairs: Vec<(&'static str, Option<String>)>,
     ) -> Result<()> {
-        if [ACCESS, LOCK].contains(&namespace) {
+        if [ACCESS, LOCK, DEFAULTS].contains(&namespace) {
             let context = format!("the namespace {namespace} has its own verbs");
             return Err(Error::new(ErrorKind::Unexpected, context));
         }
@@ -251,6 +252,48 @@ impl Store {
             }
             attributes.set(ACCESS, OWNERSHIP, lock::write(ownership));
             Ok(())
+        })
+        .await
+    }
+
+    /// Sets or removes what new objects are encrypted with when their request does not say.
+    pub async fn set_default_encryption(
+        &self,
+        who: &Caller,
+        name: &ContainerName,
+        default: Option<Encryption>,
+    ) -> Result<()> {
+        let action = Action::PutEncryptionConfiguration;
+        let store = self.clone();
+        self.edit_container(who, action, name, move |_, row, attributes| {
+            let Some(default) = store
+                .encryption_for(row, default.clone())?
+                .filter(|_| default.is_some())
+            else {
+                attributes.remove(DEFAULTS, DEFAULT);
+                return Ok(());
+            };
+            let text = envelope::default_text(&default).ok_or_else(|| {
+                let context = "a client's own key cannot be a default";
+                Error::new(ErrorKind::Invalid, context)
+            })?;
+            attributes.set(DEFAULTS, DEFAULT, text);
+            Ok(())
+        })
+        .await
+    }
+
+    /// What new objects of a container are encrypted with when their request does not say.
+    pub async fn default_encryption(
+        &self,
+        who: &Caller,
+        name: &ContainerName,
+    ) -> Result<Option<Encryption>> {
+        let (who, name) = (who.clone(), name.clone());
+        self.look(move |tx| {
+            let action = Action::GetEncryptionConfiguration;
+            let row = permitted(tx, &who, &name, action, Target::Container)?;
+            Ok(envelope::default_of(&decode_attributes(&row.attributes)?))
         })
         .await
     }

@@ -210,6 +210,7 @@ pub(crate) fn source(at: &str) -> Source {
         path: path(at),
         version: Selector::Current,
         condition: Condition::default(),
+        key: None,
     }
 }
 
@@ -229,6 +230,7 @@ pub(crate) fn request(bytes: Bytes) -> PutRequest {
             md5: true,
             ..DigestSet::default()
         },
+        encryption: None,
         finish: Box::new(finish),
     }
 }
