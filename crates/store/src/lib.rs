@@ -57,7 +57,8 @@ pub use recover::{RecoverProgress, Recovered, recover};
 pub use request::{
     AclRequest, Body, ByteRange, CompleteHook, CompleteRequest, Condition, Container, CopyRequest,
     DeleteRequest, Deleted, Description, EtagMatch, Finish, FinishHook, Guards, ListEntry,
-    ListPage, ListRequest, Part, PutRequest, Reading, Source, Upload, Version, Versioning,
+    ListPage, ListRequest, Part, PutRequest, Reading, RenameRequest, Source, Upload, Version,
+    Versioning,
 };
 pub use settings::{Durability, StoreParts, StoreSettings, shard_key};
 pub use store::{Holdings, Store};

@@ -216,6 +216,17 @@ pub struct CopyRequest {
     pub refuse_copy_onto_itself: bool,
 }
 
+/// A new name for an object in its container. No data moves.
+#[derive(Clone, Debug)]
+pub struct RenameRequest {
+    /// The object, as it is now.
+    pub source: Source,
+    /// Its new path.
+    pub path: ObjectPath,
+    /// What must hold of what is there.
+    pub condition: Condition,
+}
+
 /// An object opened for reading. The stream checks every block and fails rather than lie.
 pub struct Reading {
     /// The version that is read.

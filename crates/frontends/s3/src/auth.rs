@@ -9,8 +9,9 @@
 use std::sync::{Arc, OnceLock};
 
 use dolium_identity::{Identity, Principal, Secret};
+use dolium_store::access::Context;
 use dolium_store::{Caller, ContainerName, REQUEST_ID, Store};
-use http::HeaderMap;
+use http::{Extensions, HeaderMap};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Result};
@@ -88,28 +89,37 @@ pub(crate) struct Gate {
 #[async_trait::async_trait]
 impl S3Access for Gate {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
-        let verified = context.extensions_mut().remove::<Verified>();
-        let by_form = verified.is_some();
-        let looked_up = || CALLER.try_with(|caller| caller.get().cloned());
-        let caller = match (context.credentials(), verified) {
-            (Some(_), _) => Caller::user(looked_up().ok().flatten().ok_or_else(denied)?),
-            (None, Some(Verified(principal))) => Caller::user(principal),
-            (None, None) => Caller::anonymous(),
-        };
         unsupported::check(context.headers())?;
         self.check_expected_owners(context).await?;
+        let signed = context.credentials().is_some();
         let peer = context.extensions_mut().get::<Peer>().copied();
-        let mut circumstances = circumstances::gather(context.headers(), context.uri(), peer);
-        if let Some(RequestId(id)) = context.extensions_mut().get::<RequestId>() {
-            circumstances.set(REQUEST_ID, id.clone());
-        }
-        if by_form {
-            circumstances.set("s3:authType", "POST");
-        }
-        let caller = caller.with_context(circumstances);
-        context.extensions_mut().insert(caller);
-        Ok(())
+        let circumstances = circumstances::gather(context.headers(), context.uri(), peer);
+        enter(signed, circumstances, context.extensions_mut())
     }
+}
+
+/// Puts the caller of a request, with its circumstances, among the extensions.
+pub(crate) fn enter(
+    signed: bool,
+    mut circumstances: Context,
+    extensions: &mut Extensions,
+) -> S3Result<()> {
+    let verified = extensions.remove::<Verified>();
+    let by_form = verified.is_some();
+    let looked_up = || CALLER.try_with(|caller| caller.get().cloned());
+    let caller = match (signed, verified) {
+        (true, _) => Caller::user(looked_up().ok().flatten().ok_or_else(denied)?),
+        (false, Some(Verified(principal))) => Caller::user(principal),
+        (false, None) => Caller::anonymous(),
+    };
+    if let Some(RequestId(id)) = extensions.get::<RequestId>() {
+        circumstances.set(REQUEST_ID, id.clone());
+    }
+    if by_form {
+        circumstances.set("s3:authType", "POST");
+    }
+    extensions.insert(caller.with_context(circumstances));
+    Ok(())
 }
 
 impl Gate {

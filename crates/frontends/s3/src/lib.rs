@@ -51,6 +51,7 @@ mod part;
 mod payment;
 mod query;
 mod reading;
+mod rename;
 mod service;
 mod setting;
 mod tagging;

@@ -52,6 +52,11 @@ impl Query {
     }
 }
 
+/// A path without its percent-escapes; a plus is a plus there.
+pub(crate) fn decode_path(text: &str) -> String {
+    decode(&text.replace('+', "%2B"))
+}
+
 fn decode(text: &str) -> String {
     if !text.contains(['%', '+']) {
         return text.to_owned();

@@ -33,6 +33,7 @@ use crate::guard::{self, BodyKind, Claim, Mechanism, Rules};
 use crate::host::Domains;
 use crate::names::{BucketRules, container};
 use crate::query::Query;
+use crate::rename::Rename;
 use crate::setting;
 use crate::verdict::Verdict;
 use crate::website::{self, Visit};
@@ -94,6 +95,10 @@ pub fn service(settings: S3Settings) -> S3FrontEnd {
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
     builder.set_auth(Keys(identity.clone()));
     builder.set_access(gate);
+    builder.set_route(Rename {
+        store: store.clone(),
+        domains: domains.clone(),
+    });
     builder.set_host(domains.clone());
     builder.set_validation(BucketRules);
     S3FrontEnd(Arc::new(Inner {

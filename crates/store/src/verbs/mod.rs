@@ -6,6 +6,7 @@ mod event;
 mod guards;
 mod listings;
 mod objects;
+mod renames;
 mod settings;
 mod uploads;
 pub(crate) mod writing;

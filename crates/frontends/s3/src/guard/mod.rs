@@ -27,8 +27,7 @@ pub(crate) use mechanism::Mechanism;
 pub(crate) use v2::Claim;
 
 /// Query parameters of operations that `s3s` does not know and would take for plainer ones.
-const UNKNOWN_OPERATIONS: [&str; 7] = [
-    "renameObject",
+const UNKNOWN_OPERATIONS: [&str; 6] = [
     "metadataConfiguration",
     "metadataInventoryTable",
     "metadataJournalTable",

@@ -111,11 +111,7 @@ fn mechanisms() {
         &[("authorization", AUTH), DATE],
         Some("InvalidURI"),
     );
-    check(
-        "/b/k?renameObject",
-        &[("authorization", AUTH), DATE],
-        Some("NotImplemented"),
-    );
+    check(&[("authorization", AUTH), DATE], Some("NotImplemented"));
     check(
         "/b",
         &[("content-type", "Multipart/Form-Data; boundary=x")],
