@@ -16,18 +16,22 @@ from .server import ACCESS_KEY, SECRET_KEY, Server, write_config
 
 # Buckets are also found in host names below it.
 DOMAIN = "s3.dolium.test"
+# Websites of buckets are found below it.
+WEBSITE_DOMAIN = "web.dolium.test"
 
 
 def main(command: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         data_dir = Path(folder) / "data"
-        config = write_config(Path(folder) / "dolium.toml", data_dir, f'[s3]\ndomains = ["{DOMAIN}"]\n')
+        settings = f'[s3]\ndomains = ["{DOMAIN}"]\nwebsite_domains = ["{WEBSITE_DOMAIN}"]\n'
+        config = write_config(Path(folder) / "dolium.toml", data_dir, settings)
         server = Server(data_dir, config=config).start()
         try:
             env = dict(os.environ)
             env.update(
                 DOLIUM_S3_ENDPOINT=server.endpoint,
                 DOLIUM_S3_DOMAIN=DOMAIN,
+                DOLIUM_S3_WEBSITE_DOMAIN=WEBSITE_DOMAIN,
                 DOLIUM_ACCESS_KEY=ACCESS_KEY,
                 DOLIUM_SECRET_KEY=SECRET_KEY,
             )

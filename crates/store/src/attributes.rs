@@ -39,6 +39,15 @@ impl Attributes {
             .insert(key.into(), value.into());
     }
 
+    /// The canonical id and display name of an owner, where one is named: of what another account than
+    /// the container's wrote, and of what was given an access list.
+    pub fn owner(&self) -> Option<(String, String)> {
+        // A list that does not parse closes the object where permissions are decided; here it only has
+        // no owner to show.
+        let acl = crate::permission::acl_of(self).ok().flatten()?;
+        Some((acl.owner, acl.owner_name))
+    }
+
     /// Removes one value.
     pub fn remove(&mut self, namespace: &str, key: &str) {
         if let Some(entries) = self.0.get_mut(namespace) {

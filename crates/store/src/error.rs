@@ -105,14 +105,20 @@ pub enum Reason {
     LockMissing,
     /// A retention that makes no sense.
     BadRetention,
+    /// A default retention period that makes no sense.
+    BadRetentionPeriod,
     /// The version is retained or held.
     Locked,
     /// Object lock needs versioning to stay on.
     VersioningNeeded,
     /// There is no such storage class.
     BadStorageClass,
-    /// The key of an encrypted object is missing, wrong, or not asked for.
+    /// The key of an encrypted object is missing or not asked for.
     BadKey,
+    /// The key is not the one that the object was encrypted with.
+    WrongKey,
+    /// There is no key of that name.
+    NoSuchKeyName,
 }
 
 /// What went wrong, where, and why.

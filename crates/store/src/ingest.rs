@@ -21,6 +21,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
 use crate::digest::Digester;
+use crate::envelope::Keystream;
 use crate::lane::Lane;
 use crate::packer::{StoredPack, Ticket};
 use crate::request::{Finish, PutRequest};
@@ -226,13 +227,19 @@ impl Digesting {
 }
 
 /// Reads a whole body.
-pub(crate) async fn ingest(lane: &Lane, chunking: Chunking, put: PutRequest) -> Result<Ingested> {
+pub(crate) async fn ingest(
+    lane: &Lane,
+    chunking: Chunking,
+    put: PutRequest,
+    mut keystream: Option<Keystream>,
+) -> Result<Ingested> {
     let PutRequest {
         mut body,
         len,
         len_max,
         digests,
         finish,
+        encryption: _,
     } = put;
     let limit = len.unwrap_or(u64::MAX);
     if len.is_some_and(|len| len > len_max) {
@@ -254,14 +261,24 @@ pub(crate) async fn ingest(lane: &Lane, chunking: Chunking, put: PutRequest) -> 
         if size > len_max {
             return Err(too_large(len_max));
         }
+        // Digests are of what the client sent: taken here, if the blocks will hold something else.
+        let bytes = match &mut keystream {
+            None => bytes,
+            Some(keystream) => {
+                digesting.update(&bytes).await?;
+                keystream.apply(bytes)
+            }
+        };
+        let digesting = keystream.is_none().then_some(&mut digesting);
         chunker.push(bytes, &mut ready);
-        take_blocks(&mut ready, &mut digesting, &mut intake).await?;
+        take_blocks(&mut ready, digesting, &mut intake).await?;
     }
     if len.is_some_and(|len| len != size) {
         return Err(wrong_len());
     }
     chunker.finish(&mut ready);
-    take_blocks(&mut ready, &mut digesting, &mut intake).await?;
+    let rest = keystream.is_none().then_some(&mut digesting);
+    take_blocks(&mut ready, rest, &mut intake).await?;
     let finish = finish(&digesting.ready().await?.finish())?;
     let (root, new_blocks) = intake.finish().await?;
     let merkle = match (&root, chunking) {
@@ -281,11 +298,13 @@ pub(crate) async fn ingest(lane: &Lane, chunking: Chunking, put: PutRequest) -> 
 
 async fn take_blocks(
     ready: &mut Vec<Bytes>,
-    digesting: &mut Digesting,
+    mut digesting: Option<&mut Digesting>,
     intake: &mut Intake<'_>,
 ) -> Result<()> {
     for block in ready.drain(..) {
-        digesting.update(&block).await?;
+        if let Some(digesting) = digesting.as_deref_mut() {
+            digesting.update(&block).await?;
+        }
         intake.push(block).await?;
     }
     Ok(())

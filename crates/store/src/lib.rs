@@ -17,6 +17,7 @@ mod clock;
 mod collect;
 mod condition;
 mod digest;
+mod envelope;
 mod error;
 mod ingest;
 mod journal;
@@ -41,6 +42,7 @@ pub use care::Care;
 pub use collect::{CollectReporter, Collected, Unwatched};
 pub use digest::{DigestSet, Digester, Digests};
 pub use dolium_access as access;
+pub use envelope::{CustomerKey, EncryptedBy, Encryption};
 pub use error::{Error, ErrorKind, Reason, Result, Status};
 pub use lifecycle::{
     Expiration, Filter, LifecycleDone, NEWER_VERSIONS_MAX, NoncurrentExpiration,
@@ -59,4 +61,7 @@ pub use request::{
 };
 pub use settings::{Durability, StoreParts, StoreSettings, shard_key};
 pub use store::{Holdings, Store};
-pub use verbs::{AccessSettings, ContainerRequest, PART_NUMBER_MAX, UploadEntry};
+pub use verbs::{
+    AccessSettings, Cause, ContainerOwner, ContainerRequest, PART_NUMBER_MAX, REQUEST_ID,
+    UploadEntry,
+};

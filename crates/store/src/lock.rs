@@ -102,7 +102,7 @@ impl ContainerLock {
             let context = "the default retention period is 1 day to 100 years";
             return Err(Error::because(
                 ErrorKind::Invalid,
-                Reason::BadRetention,
+                Reason::BadRetentionPeriod,
                 context,
             ));
         }
@@ -220,9 +220,7 @@ pub(crate) fn check_change(
     let Some(old) = old.filter(|old| old.until > now().0) else {
         return Ok(());
     };
-    let tighter = new.is_some_and(|new| {
-        new.until >= old.until && (new.mode == old.mode || new.mode == LockMode::Compliance)
-    });
+    let tighter = new.is_some_and(|new| new.until >= old.until && new.mode == old.mode);
     if tighter {
         return Ok(());
     }

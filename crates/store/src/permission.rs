@@ -36,7 +36,7 @@ pub(crate) const TAGS: &str = "tag";
 const EXISTING_TAG: &str = "s3:ExistingObjectTag/";
 
 /// A way of looking at an object, with and without a version named: policies tell the two apart.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadAction(Action, Action);
 
 impl ReadAction {
@@ -68,6 +68,11 @@ impl ReadAction {
     pub const HOLD: Self = Self(Action::GetObjectLegalHold, Action::GetObjectLegalHold);
     /// Setting the legal hold.
     pub const PUT_HOLD: Self = Self(Action::PutObjectLegalHold, Action::PutObjectLegalHold);
+
+    /// Whether looking needs the client's key, when the object was encrypted with one.
+    pub(crate) fn needs_key(self) -> bool {
+        self == Self::GET || self == Self::ATTRIBUTES
+    }
 
     /// The action on a version that was addressed like this.
     pub(crate) fn on(self, version: Selector) -> Action {

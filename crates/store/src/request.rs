@@ -9,6 +9,7 @@ use dolium_access::{Canned, Grant};
 
 use crate::attributes::{Attributes, Namespace};
 use crate::digest::{DigestSet, Digests};
+use crate::envelope::{CustomerKey, EncryptedBy, Encryption};
 use crate::lock::Retention;
 use crate::names::{ContainerName, Instant, ObjectPath, Selector, Serial};
 use crate::{Error, Result};
@@ -75,21 +76,12 @@ pub struct Version {
     pub retention: Option<Retention>,
     /// Whether it is under legal hold.
     pub hold: bool,
+    /// What it is encrypted with, beside all that is.
+    pub encrypted: Option<EncryptedBy>,
     /// When it ends by itself and by which rule, as far as the verb that answered looked.
     pub expiry: Option<(Instant, String)>,
     /// What clients said of it.
     pub attributes: Attributes,
-}
-
-impl Version {
-    /// The canonical id and display name of its owner, where the version names one: who wrote it from
-    /// another account than the container's, or was given an access list.
-    pub fn owner(&self) -> Option<(String, String)> {
-        // A list that does not parse closes the object where permissions are decided; here it only has
-        // no owner to show.
-        let acl = crate::permission::acl_of(&self.attributes).ok().flatten()?;
-        Some((acl.owner, acl.owner_name))
-    }
 }
 
 /// An entity tag or any.
@@ -141,6 +133,9 @@ pub struct PutRequest {
     pub len_max: u64,
     /// Which digests the hook needs.
     pub digests: DigestSet,
+    /// What to encrypt it with; `None` is the container's default. For a part, the client's key if the
+    /// upload was begun with one.
+    pub encryption: Option<Encryption>,
     /// Checks and tags the finished body.
     pub finish: FinishHook,
 }
@@ -194,6 +189,8 @@ pub struct Source {
     pub version: Selector,
     /// What must hold of it.
     pub condition: Condition,
+    /// The client's own key, when it was encrypted with one.
+    pub key: Option<CustomerKey>,
 }
 
 /// A server-side copy. No data moves.
@@ -213,6 +210,8 @@ pub struct CopyRequest {
     pub tags: Option<Namespace>,
     /// Guards of the copy; those of the source are never copied.
     pub guards: Guards,
+    /// What the copy is encrypted with; `None` is the container's default.
+    pub encryption: Option<Encryption>,
     /// Refused when source and destination are the same object and nothing is replaced.
     pub refuse_copy_onto_itself: bool,
 }
@@ -310,6 +309,13 @@ pub struct Upload {
     pub author: i64,
     /// When it was begun.
     pub created: Instant,
+}
+
+impl Upload {
+    /// What the object it becomes is encrypted with, beside all that is.
+    pub fn encrypted(&self) -> Option<EncryptedBy> {
+        crate::envelope::encrypted_by(&self.description.attributes)
+    }
 }
 
 /// One part of an upload.

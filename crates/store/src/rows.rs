@@ -7,6 +7,7 @@ use dolium_catalog::{
 };
 
 use crate::attributes::Attributes;
+use crate::envelope;
 use crate::lock;
 use crate::names::{ContainerName, Instant, ObjectPath, Serial};
 use crate::request::{Container, Description, Guards, Part, Upload, Version, Versioning};
@@ -86,6 +87,7 @@ pub(crate) fn summary(row: VersionSummary, current: bool) -> Result<Version> {
     let attributes = decode_attributes(&row.meta)?;
     Ok(Version {
         retention: lock::retention_of(&attributes)?,
+        encrypted: envelope::encrypted_by(&attributes),
         hold: attributes.get(lock::LOCK, lock::HOLD) == Some(lock::ON),
         expiry: None,
         path: ObjectPath::new(text(row.path, "path")?)?,

@@ -43,6 +43,8 @@ pub struct StoreSettings {
     pub read_ahead_blocks_max: usize,
     /// Length at which a pack is closed.
     pub pack_len: usize,
+    /// Names of keys that objects may be encrypted with, beside the repository's own.
+    pub named_keys: Vec<String>,
     /// The length of a day as lifecycle rules count it.
     pub lifecycle_day: Duration,
     /// Runs the background work (journal merging, collection, lifecycle) in this process.
@@ -58,6 +60,7 @@ impl Default for StoreSettings {
             ingest_bytes_max: 40 << 20,
             read_ahead_blocks_max: 8,
             pack_len: 16 << 20,
+            named_keys: Vec::new(),
             lifecycle_day: Duration::from_secs(24 * 3600),
             background: true,
         }
@@ -70,6 +73,7 @@ pub(crate) struct Keys {
     pub(crate) block: Subkey,
     pub(crate) pack_index: Subkey,
     pub(crate) journal: Subkey,
+    pub(crate) object: Subkey,
 }
 
 impl Keys {
@@ -78,6 +82,7 @@ impl Keys {
             block: master.subkey("block"),
             pack_index: master.subkey("pack index"),
             journal: master.subkey("journal"),
+            object: master.subkey("object"),
         }
     }
 }

@@ -50,6 +50,20 @@ pub(crate) fn check(config: &Config, text: &str) -> Vec<Mistake> {
         }
         checker.array(array, &names);
     }
+    let mut targets = BTreeMap::new();
+    for target in &config.notify {
+        let (name, at) = (target.name.get_ref(), target.name.span().start);
+        checker.name("notify target", name, at);
+        if targets.insert(name.clone(), ()).is_some() {
+            checker.add(
+                at,
+                format!("the notify target `{name}` is there twice; names must differ"),
+            );
+        }
+        for mistake in target.mistakes() {
+            checker.add(at, format!("notify target `{name}`: {mistake}"));
+        }
+    }
     if config.arrays.is_empty() {
         checker.found.push(Mistake {
             line: None,

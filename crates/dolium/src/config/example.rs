@@ -19,6 +19,12 @@ pub(crate) const EXAMPLE: &str = r#"# Dolium's configuration. Everything that is
 [s3]
 # region = "us-east-1"
 # domains = ["s3.example.org"] # photos.s3.example.org is then the bucket "photos"
+# website_domains = ["web.example.org"] # photos.web.example.org is then the website of "photos"
+# sigv2 = false                # true: requests signed with version 2, for tools that know no other
+# post_sigv2 = true            # policies of browser forms signed with version 2, as old tools do
+
+[encryption]
+# keys = ["archive"]           # names that clients may encrypt single objects with (S3: aws:kms)
 
 [catalog]
 engine = "sqlite"              # a file in the data directory
@@ -66,4 +72,27 @@ name = "default"
 layout = "erasure:3+1"         # or "mirror:2", "erasure:4+2" …
 providers = ["disk", "nas", "bucket-a", "bucket-b"]
 # degraded_writes = "allow"    # "refuse": a write needs one shard more than a read
+
+# Who may be told of objects that come and go. A bucket's notification configuration names a target
+# by its ARN, here arn:dolium:sqs::hook.
+# [[notify]]
+# name = "hook"
+# kind = "webhook"
+# url = "https://example.org/events"
+# token = { env = "HOOK_TOKEN" }          # sent as a bearer token
+#
+# [[notify]]
+# name = "bus"
+# kind = "nats"
+# url = "nats://localhost:4222"           # or tls://
+# subject = "dolium.events"
+# credentials = { file = "/etc/dolium/nats.creds" }  # or token = …
+# jetstream = false            # true: delivered means that a stream has stored it
+#
+# [[notify]]
+# name = "rabbit"
+# kind = "rabbitmq"
+# url = { env = "RABBIT_URL" }            # amqp://user:password@host:5672/vhost, or amqps://
+# exchange = "events"
+# routing_key = "dolium"
 "#;

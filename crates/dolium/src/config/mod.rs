@@ -7,6 +7,7 @@
 mod check;
 mod example;
 mod load;
+mod notify;
 mod secret;
 
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use toml::Spanned;
 pub(crate) use check::not_loopback;
 pub(crate) use example::EXAMPLE;
 pub(crate) use load::{embedded, load};
+pub(crate) use notify::NotifyConfig;
 pub(crate) use secret::OptionValue;
 
 /// The seconds of a day.
@@ -37,6 +39,8 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) s3: S3,
     #[serde(default)]
+    pub(crate) encryption: ObjectEncryption,
+    #[serde(default)]
     pub(crate) catalog: CatalogConfig,
     #[serde(default)]
     pub(crate) limits: Limits,
@@ -48,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) providers: Vec<ProviderConfig>,
     #[serde(default, rename = "array")]
     pub(crate) arrays: Vec<ArrayConfig>,
+    #[serde(default)]
+    pub(crate) notify: Vec<NotifyConfig>,
 }
 
 /// Where the server listens.
@@ -87,6 +93,12 @@ pub(crate) struct S3 {
     /// Domains below which the first label is the bucket.
     pub(crate) domains: Vec<String>,
     pub(crate) region: String,
+    /// Whether requests may be signed with version 2.
+    pub(crate) sigv2: bool,
+    /// Whether policies of browser forms may be signed with version 2.
+    pub(crate) post_sigv2: bool,
+    /// Domains below which the first label is a bucket that is shown as a website.
+    pub(crate) website_domains: Vec<String>,
 }
 
 impl Default for S3 {
@@ -94,8 +106,20 @@ impl Default for S3 {
         Self {
             domains: Vec::new(),
             region: "us-east-1".to_owned(),
+            sigv2: false,
+            post_sigv2: true,
+            website_domains: Vec::new(),
         }
     }
+}
+
+/// Encryption of single objects, beside the repository's of everything.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ObjectEncryption {
+    /// Names of keys that clients may choose (S3: `aws:kms` with this key id). They are derived from
+    /// the repository's key, so a name must not be forgotten while objects use it.
+    pub(crate) keys: Vec<String>,
 }
 
 /// Where the catalog lies.

@@ -214,7 +214,10 @@ fn grants_of(acl: Acl) -> Vec<dto::Grant> {
             permission: Some(dto::Permission::from_static(grant.permission.name())),
         }
     };
-    acl.grants.into_iter().map(grant).collect()
+    // Groups first, as other servers list them and some clients expect.
+    let is_group = |grant: &Grant| matches!(grant.grantee, Grantee::Group(_));
+    let (groups, users): (Vec<Grant>, Vec<Grant>) = acl.grants.into_iter().partition(is_group);
+    groups.into_iter().chain(users).map(grant).collect()
 }
 
 /// GetBucketAcl.

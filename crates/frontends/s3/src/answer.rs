@@ -33,6 +33,10 @@ fn sentence(code: &str) -> &'static str {
     }
 }
 
+/// The id of a request, among its extensions.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(pub(crate) String);
+
 /// Hands out request ids: unique in a process, and different from one process to the next.
 pub(crate) struct RequestIds {
     base: u64,
@@ -71,6 +75,31 @@ pub(crate) fn of_error(error: S3Error) -> Response<Body> {
     })
 }
 
+/// Marks an answer that is for a browser as it is: a website's page, or its page for an error.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Complete;
+
+/// GetObjectAttributes tells the ETag without the quotes that it has everywhere else.
+pub(crate) fn unquote_tag(response: &mut Response<Body>) {
+    let Some(bytes) = response.body().bytes() else {
+        return;
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    let Some((before, rest)) = text.split_once("<ETag>") else {
+        return;
+    };
+    let Some((tag, after)) = rest.split_once("</ETag>") else {
+        return;
+    };
+    let tag = tag.replace("&quot;", "").replace('"', "");
+    let text = format!("{before}<ETag>{tag}</ETag>{after}");
+    let headers = response.headers_mut();
+    if headers.contains_key(header::CONTENT_LENGTH) {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(text.len()));
+    }
+    *response.body_mut() = Body::from(text);
+}
+
 /// Completes an answer.
 pub(crate) fn finish(
     mut response: Response<Body>,
@@ -81,6 +110,8 @@ pub(crate) fn finish(
     if response.status() == StatusCode::NOT_MODIFIED {
         *response.body_mut() = Body::empty();
         response.headers_mut().remove(header::CONTENT_TYPE);
+    } else if response.extensions().get::<Complete>().is_some() {
+        // Nothing of it is XML of ours.
     } else if response.status().is_client_error() || response.status().is_server_error() {
         response = complete_error(response, id, resource, verdict);
     } else {
@@ -159,7 +190,7 @@ fn complete_error(
 }
 
 /// Code and message of an error document of `s3s`, still escaped.
-fn read_error(body: &Body) -> (String, String) {
+pub(crate) fn read_error(body: &Body) -> (String, String) {
     let bytes = body.bytes().unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let element = |name: &str| {
@@ -172,7 +203,7 @@ fn read_error(body: &Body) -> (String, String) {
 }
 
 /// Text as the content of an XML element; characters that XML cannot carry become `?`.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -3,19 +3,19 @@
 //! Promises: a table, operation by operation, of who serves it.
 //! Does not: contain any of their logic.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use dolium_identity::{Identity, Principal};
 use dolium_store::access::Action;
-use dolium_store::{ANONYMOUS_ID, Store, Version};
+use dolium_store::{ANONYMOUS_ID, Attributes, ContainerName, Store};
 use s3s::dto;
 use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result};
 
-use crate::error::not_configured;
+use crate::error::{not_configured, of_store};
 use crate::service::S3Settings;
 use crate::{
-    access, acl, bucket, copy, lifecycle, listing, multipart, object, object_lock, part, payment,
-    reading, tagging, version_listing,
+    access, acl, bucket, copy, cors, encryption, lifecycle, listing, multipart, notification,
+    object, object_lock, part, payment, reading, tagging, version_listing, website,
 };
 
 /// The operations over one store.
@@ -23,6 +23,7 @@ pub(crate) struct Api {
     pub(crate) store: Store,
     pub(crate) region: String,
     pub(crate) identity: Identity,
+    pub(crate) notify_targets: Arc<[String]>,
 }
 
 impl Api {
@@ -32,6 +33,7 @@ impl Api {
             store: settings.store,
             region: settings.region,
             identity: settings.identity,
+            notify_targets: settings.notify_targets,
         }
     }
 
@@ -55,23 +57,16 @@ impl Api {
         Ok(found.map_or_else(nobody, |found| self.owner_of(&found)))
     }
 
-    /// The owner of a version: whom its access list names, or who wrote it.
-    pub(crate) async fn owner_of_version(&self, version: &Version) -> S3Result<dto::Owner> {
-        match version.owner() {
-            Some((id, name)) => Ok(dto::Owner {
-                display_name: Some(name),
-                id: Some(id),
-            }),
-            None => self.owner(version.author).await,
-        }
-    }
-
-    /// The owners of the entries of one page.
-    pub(crate) fn owners(&self) -> Owners<'_> {
-        Owners {
-            api: self,
-            known: HashMap::new(),
-        }
+    /// Who owns what lies in a bucket.
+    pub(crate) async fn owners(&self, bucket: &ContainerName) -> S3Result<Owners> {
+        let found = self.store.container_owner(bucket).await.map_err(of_store)?;
+        Ok(Owners {
+            bucket: dto::Owner {
+                display_name: Some(found.display_name),
+                id: Some(found.canonical_id),
+            },
+            owns_all: found.owns_all,
+        })
     }
 
     /// "Not configured" for a bucket that exists.
@@ -114,29 +109,22 @@ pub(crate) fn initiator(owner: &dto::Owner) -> dto::Initiator {
     }
 }
 
-/// Owners already looked up for one page, at most as many as the page has entries.
-pub(crate) struct Owners<'a> {
-    api: &'a Api,
-    known: HashMap<i64, dto::Owner>,
+/// Who owns what lies in a bucket: its owner, but for what another account wrote or was granted.
+pub(crate) struct Owners {
+    pub(crate) bucket: dto::Owner,
+    owns_all: bool,
 }
 
-impl Owners<'_> {
-    /// The owner of a version.
-    pub(crate) async fn of(&mut self, version: &Version) -> S3Result<dto::Owner> {
-        match version.owner() {
-            Some(_) => self.api.owner_of_version(version).await,
-            None => self.get(version.author).await,
+impl Owners {
+    /// The owner of what carries these attributes.
+    pub(crate) fn of(&self, attributes: &Attributes) -> dto::Owner {
+        match attributes.owner().filter(|_| !self.owns_all) {
+            Some((id, name)) => dto::Owner {
+                display_name: Some(name),
+                id: Some(id),
+            },
+            None => self.bucket.clone(),
         }
-    }
-
-    /// The owner that a user is.
-    pub(crate) async fn get(&mut self, user_id: i64) -> S3Result<dto::Owner> {
-        if let Some(owner) = self.known.get(&user_id) {
-            return Ok(owner.clone());
-        }
-        let owner = self.api.owner(user_id).await?;
-        self.known.insert(user_id, owner.clone());
-        Ok(owner)
     }
 }
 
@@ -211,12 +199,23 @@ operations! {
         get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput: tagging::get;
         put_object_tagging(PutObjectTaggingInput) -> PutObjectTaggingOutput: tagging::put;
         delete_object_tagging(DeleteObjectTaggingInput) -> DeleteObjectTaggingOutput: tagging::delete;
+        get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput: encryption::get_bucket;
+        put_bucket_encryption(PutBucketEncryptionInput) -> PutBucketEncryptionOutput: encryption::put_bucket;
+        delete_bucket_encryption(DeleteBucketEncryptionInput) -> DeleteBucketEncryptionOutput: encryption::delete_bucket;
         get_object_lock_configuration(GetObjectLockConfigurationInput) -> GetObjectLockConfigurationOutput: object_lock::configuration;
         put_object_lock_configuration(PutObjectLockConfigurationInput) -> PutObjectLockConfigurationOutput: object_lock::put_configuration;
         get_object_retention(GetObjectRetentionInput) -> GetObjectRetentionOutput: object_lock::retention;
         put_object_retention(PutObjectRetentionInput) -> PutObjectRetentionOutput: object_lock::put_retention;
         get_object_legal_hold(GetObjectLegalHoldInput) -> GetObjectLegalHoldOutput: object_lock::legal_hold;
         put_object_legal_hold(PutObjectLegalHoldInput) -> PutObjectLegalHoldOutput: object_lock::put_legal_hold;
+        get_bucket_notification_configuration(GetBucketNotificationConfigurationInput) -> GetBucketNotificationConfigurationOutput: notification::get;
+        put_bucket_notification_configuration(PutBucketNotificationConfigurationInput) -> PutBucketNotificationConfigurationOutput: notification::put;
+        get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput: cors::get;
+        put_bucket_cors(PutBucketCorsInput) -> PutBucketCorsOutput: cors::put;
+        delete_bucket_cors(DeleteBucketCorsInput) -> DeleteBucketCorsOutput: cors::delete;
+        get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput: website::get;
+        put_bucket_website(PutBucketWebsiteInput) -> PutBucketWebsiteOutput: website::put;
+        delete_bucket_website(DeleteBucketWebsiteInput) -> DeleteBucketWebsiteOutput: website::delete;
         put_object(PutObjectInput) -> PutObjectOutput: object::put;
         delete_object(DeleteObjectInput) -> DeleteObjectOutput: object::delete;
         delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput: object::delete_many;
@@ -236,13 +235,19 @@ operations! {
         list_parts(ListPartsInput) -> ListPartsOutput: part::list;
     }
     unset {
-        get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput: GetBucketWebsite, NoSuchWebsiteConfiguration;
-        get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput: GetBucketCORS, NoSuchCORSConfiguration;
-        get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput: GetEncryptionConfiguration, ServerSideEncryptionConfigurationNotFoundError;
         get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput: GetReplicationConfiguration, ReplicationConfigurationNotFoundError;
     }
     empty {
         get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput: GetBucketLogging;
-        get_bucket_notification_configuration(GetBucketNotificationConfigurationInput) -> GetBucketNotificationConfigurationOutput: GetBucketNotification;
+    }
+
+    /// Objects are not shared by torrent; AWS has ended it too.
+    async fn get_object_torrent(
+        &self,
+        request: S3Request<dto::GetObjectTorrentInput>,
+    ) -> S3Result<S3Response<dto::GetObjectTorrentOutput>> {
+        let action = Action::ListBucket;
+        bucket::require(self, &request, &request.input.bucket, action).await?;
+        not_configured(S3ErrorCode::NoSuchKey)
     }
 }

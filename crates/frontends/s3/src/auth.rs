@@ -8,13 +8,14 @@
 
 use std::sync::{Arc, OnceLock};
 
-use dolium_identity::{Identity, Principal};
-use dolium_store::{Caller, ContainerName, Store};
+use dolium_identity::{Identity, Principal, Secret};
+use dolium_store::{Caller, ContainerName, REQUEST_ID, Store};
 use http::HeaderMap;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Result};
 
+use crate::answer::RequestId;
 use crate::circumstances::{self, Peer};
 use crate::error::{of_store, refuse};
 use crate::names::container;
@@ -43,24 +44,37 @@ fn denied() -> S3Error {
     refuse(S3ErrorCode::AccessDenied, "Access denied.")
 }
 
+/// In a request that `s3s` finds unsigned: the principal whose signature was verified before.
+#[derive(Clone)]
+pub(crate) struct Verified(pub(crate) Arc<Principal>);
+
+/// The user and the secret of an access key.
+pub(crate) async fn lookup(
+    identity: &Identity,
+    access_key: &str,
+) -> S3Result<(Arc<Principal>, Secret)> {
+    let found = identity.lookup(access_key).await.map_err(|error| {
+        tracing::error!(%error, "an access key could not be looked up");
+        refuse(S3ErrorCode::ServiceUnavailable, "Please try again later.")
+    })?;
+    let Some((principal, secret)) = found else {
+        return Err(refuse(
+            S3ErrorCode::InvalidAccessKeyId,
+            "The AWS Access Key Id you provided does not exist in our records.",
+        ));
+    };
+    Ok((Arc::new(principal), secret))
+}
+
 /// Finds the secrets of access keys.
 pub(crate) struct Keys(pub(crate) Identity);
 
 #[async_trait::async_trait]
 impl S3Auth for Keys {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        let found = self.0.lookup(access_key).await.map_err(|error| {
-            tracing::error!(%error, "an access key could not be looked up");
-            refuse(S3ErrorCode::ServiceUnavailable, "Please try again later.")
-        })?;
-        let Some((principal, secret)) = found else {
-            return Err(refuse(
-                S3ErrorCode::InvalidAccessKeyId,
-                "The AWS Access Key Id you provided does not exist in our records.",
-            ));
-        };
+        let (principal, secret) = lookup(&self.0, access_key).await?;
         // Without a request around it (which does not happen) the gate finds no caller and refuses.
-        let _ = CALLER.try_with(|caller| caller.set(Arc::new(principal)));
+        let _ = CALLER.try_with(|caller| caller.set(principal));
         Ok(SecretKey::from(secret.expose()))
     }
 }
@@ -74,18 +88,24 @@ pub(crate) struct Gate {
 #[async_trait::async_trait]
 impl S3Access for Gate {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
+        let verified = context.extensions_mut().remove::<Verified>();
+        let by_form = verified.is_some();
         let looked_up = || CALLER.try_with(|caller| caller.get().cloned());
-        let caller = match context.credentials() {
-            None => Caller::anonymous(),
-            Some(_) => {
-                let principal = looked_up().ok().flatten().ok_or_else(denied)?;
-                Caller::user(principal)
-            }
+        let caller = match (context.credentials(), verified) {
+            (Some(_), _) => Caller::user(looked_up().ok().flatten().ok_or_else(denied)?),
+            (None, Some(Verified(principal))) => Caller::user(principal),
+            (None, None) => Caller::anonymous(),
         };
         unsupported::check(context.headers())?;
         self.check_expected_owners(context).await?;
         let peer = context.extensions_mut().get::<Peer>().copied();
-        let circumstances = circumstances::gather(context.headers(), context.uri(), peer);
+        let mut circumstances = circumstances::gather(context.headers(), context.uri(), peer);
+        if let Some(RequestId(id)) = context.extensions_mut().get::<RequestId>() {
+            circumstances.set(REQUEST_ID, id.clone());
+        }
+        if by_form {
+            circumstances.set("s3:authType", "POST");
+        }
         let caller = caller.with_context(circumstances);
         context.extensions_mut().insert(caller);
         Ok(())

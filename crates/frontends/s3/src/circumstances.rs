@@ -8,7 +8,6 @@
 use std::net::IpAddr;
 
 use dolium_store::access::Context;
-use http::request::Parts;
 use http::{HeaderMap, Uri, header};
 
 use crate::query::Query;
@@ -59,12 +58,6 @@ const PARAMETERS: [(&str, &str); 4] = [
     ("max-keys", "s3:max-keys"),
     ("versionId", "s3:VersionId"),
 ];
-
-/// The circumstances of a request before it is handed on.
-pub(crate) fn of_parts(parts: &Parts) -> Context {
-    let peer = parts.extensions.get::<Peer>().copied();
-    gather(&parts.headers, &parts.uri, peer)
-}
 
 /// The circumstances that headers, address and connection tell.
 pub(crate) fn gather(headers: &HeaderMap, uri: &Uri, peer: Option<Peer>) -> Context {

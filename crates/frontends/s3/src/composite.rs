@@ -33,19 +33,26 @@ impl Scheme {
 
 /// The ETag of an object of parts: the MD5 of their MD5s, and their number.
 pub(crate) fn etag(parts: &[Part]) -> String {
+    etag_of_tags(parts.iter().map(|part| part.etag.as_str()))
+}
+
+/// The ETag of an object whose parts have these.
+pub(crate) fn etag_of_tags<'a>(tags: impl Iterator<Item = &'a str>) -> String {
+    let mut count = 0;
     let mut digester = Digester::new(DigestSet {
         md5: true,
         ..DigestSet::default()
     });
-    for part in parts {
-        match hex::decode(&part.etag) {
+    for tag in tags {
+        count += 1;
+        match hex::decode(tag) {
             Ok(md5) => digester.update(&md5),
             // Every tag that this front end gives is hexadecimal; another front end's still counts.
-            Err(_) => digester.update(part.etag.as_bytes()),
+            Err(_) => digester.update(tag.as_bytes()),
         }
     }
     let md5 = digester.finish().md5.unwrap_or_default();
-    format!("{}-{}", hex::encode(md5), parts.len())
+    format!("{}-{count}", hex::encode(md5))
 }
 
 /// The checksum of an object of parts, base64; `None` when a part lacks it.
@@ -94,6 +101,21 @@ fn combine(algorithm: Algorithm, values: &[(Vec<u8>, u64)]) -> Option<Vec<u8>> {
         whole = checksum_combine(crc, whole, number(value), *len);
     }
     Some(whole.to_be_bytes()[8 - algorithm.len()..].to_vec())
+}
+
+/// The longest list of checksums that is kept with an object: listings read it with every object.
+const SUMS_LEN_MAX: usize = 8 << 10;
+
+/// The checksums of all parts, `crc32:a,b,c`; `None` when one lacks it or there are too many to keep.
+pub(crate) fn sums_text(scheme: Scheme, parts: &[Part]) -> Option<String> {
+    let name = scheme.algorithm.name();
+    let sum = |part: &Part| {
+        let found = part.checksums.iter().find(|(kept, _)| kept == name);
+        found.map(|(_, value)| value.clone())
+    };
+    let sums = parts.iter().map(sum).collect::<Option<Vec<String>>>()?;
+    let text = format!("{name}:{}", sums.join(","));
+    (text.len() <= SUMS_LEN_MAX).then_some(text)
 }
 
 /// Sizes of parts as run lengths, `5242880x9999,123`: kept with the object so that a part can be read

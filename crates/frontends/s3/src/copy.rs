@@ -16,6 +16,7 @@ use crate::auth::caller;
 use crate::checksum::{NAMESPACE, fill_checksums, kind_of};
 use crate::condition::condition;
 use crate::describe::{self, description, take_headers};
+use crate::encryption::{self, Told};
 use crate::error::{of_store, refuse};
 use crate::guards;
 use crate::lifecycle;
@@ -56,6 +57,7 @@ pub(crate) fn source(
             given.if_modified_since,
             given.if_unmodified_since,
         ),
+        key: None,
     };
     Ok((source, version_id.map(String::from)))
 }
@@ -114,7 +116,8 @@ pub(crate) async fn copy(
     };
     let tags = replaced_tags(&input)?;
     let (container, path) = (container(&input.bucket)?, path(&input.key)?);
-    let (source, source_version_id) = source(input.copy_source, given)?;
+    let (mut source, source_version_id) = source(input.copy_source, given)?;
+    source.key = encryption::key_of_source(&request.headers)?;
     let copy = CopyRequest {
         source,
         container,
@@ -122,17 +125,21 @@ pub(crate) async fn copy(
         condition: condition(if_match, if_none_match, None, None),
         replace,
         tags,
+        encryption: encryption::wanted(&request.headers)?,
         guards: guards::of_headers(api, &request.headers).await?,
         refuse_copy_onto_itself: true,
     };
     let version = api.store.copy(&caller, copy).await.map_err(copy_error)?;
-    Ok(S3Response::new(CopyObjectOutput {
+    let encrypted = version.encrypted.clone();
+    let mut response = S3Response::new(CopyObjectOutput {
         version_id: header_version_id(&version, dolium_store::Selector::Current),
         expiration: lifecycle::expiration_of(&version),
         copy_object_result: Some(result_of(version)),
         copy_source_version_id: source_version_id,
         ..CopyObjectOutput::default()
-    }))
+    });
+    Told::of(&request.headers).tell(encrypted.as_ref(), &mut response.headers);
+    Ok(response)
 }
 
 /// The tags of the copy, when they are not those of its source.

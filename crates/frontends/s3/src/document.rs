@@ -153,7 +153,7 @@ fn verify(claims: &Claims, bytes: &[u8]) -> Result<(), (S3ErrorCode, String)> {
 }
 
 /// Refuses what no S3 client writes and what costs or confuses a parser.
-fn inspect(bytes: &[u8]) -> Result<(), &'static str> {
+pub(crate) fn inspect(bytes: &[u8]) -> Result<(), &'static str> {
     let mut depth = 0usize;
     let mut opening = false;
     for (at, byte) in bytes.iter().enumerate() {

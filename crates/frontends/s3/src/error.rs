@@ -17,7 +17,9 @@ const INTERNAL: &str = "We encountered an internal error. Please try again.";
 const AWAY: &str = "Please reduce your request rate or try again later.";
 
 /// Codes of S3 that `s3s` has no name for, with their statuses.
-const UNNAMED: [(&str, StatusCode); 9] = [
+const UNNAMED: [(&str, StatusCode); 11] = [
+    ("KMS.NotFoundException", StatusCode::BAD_REQUEST),
+    ("InvalidRetentionPeriod", StatusCode::BAD_REQUEST),
     (
         "InvalidBucketAclWithObjectOwnership",
         StatusCode::BAD_REQUEST,
@@ -94,10 +96,12 @@ fn code_of_reason(reason: Reason) -> S3ErrorCode {
         Reason::PublicBlocked | Reason::Locked => S3ErrorCode::AccessDenied,
         Reason::NoSuchSetting => unnamed("NoSuchConfiguration"),
         Reason::LockMissing => S3ErrorCode::InvalidRequest,
+        Reason::BadRetentionPeriod => unnamed("InvalidRetentionPeriod"),
         Reason::BadRetention => S3ErrorCode::InvalidArgument,
         Reason::VersioningNeeded => S3ErrorCode::InvalidBucketState,
+        Reason::BadKey | Reason::WrongKey => S3ErrorCode::InvalidRequest,
+        Reason::NoSuchKeyName => unnamed("KMS.NotFoundException"),
         Reason::BadStorageClass => S3ErrorCode::InvalidStorageClass,
-        Reason::BadKey => S3ErrorCode::InvalidRequest,
     }
 }
 
@@ -177,7 +181,10 @@ mod tests {
         (ErrorKind::Unexpected, "InternalError", 500),
     ];
 
-    const REASONS: [(Reason, &str, u16); 32] = [
+    const REASONS: [(Reason, &str, u16); 35] = [
+        (Reason::WrongKey, "InvalidRequest", 400),
+        (Reason::NoSuchKeyName, "KMS.NotFoundException", 400),
+        (Reason::BadRetentionPeriod, "InvalidRetentionPeriod", 400),
         (Reason::AclsOff, "AccessControlListNotSupported", 400),
         (
             Reason::AclsWithOwnership,

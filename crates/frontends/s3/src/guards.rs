@@ -75,12 +75,6 @@ fn hold(headers: &HeaderMap) -> S3Result<bool> {
     }
 }
 
-/// Whether a request wants to go past a governance retention.
-pub(crate) fn bypasses(headers: &HeaderMap) -> bool {
-    text(headers, "x-amz-bypass-governance-retention")
-        .is_some_and(|value| value.eq_ignore_ascii_case("true"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,9 @@
 //! Promises: ports and letter case do not matter.
 //! Does not: check bucket names (`names`).
 
+use http::header;
+use http::request::Parts;
+use http::uri::Authority;
 use s3s::S3Result;
 use s3s::host::{S3Host, VirtualHost};
 
@@ -40,6 +43,11 @@ impl Domains {
         }
         None
     }
+
+    /// The bucket that a request's host names.
+    pub(crate) fn of_request(&self, parts: &Parts) -> Option<String> {
+        of_request(parts).and_then(|host| self.bucket(host))
+    }
 }
 
 impl S3Host for Domains {
@@ -50,6 +58,16 @@ impl S3Host for Domains {
             None => found,
         })
     }
+}
+
+/// A host that is never a domain: requests made here name their bucket in the path.
+pub(crate) const PATH_STYLE: &str = "0.0.0.0";
+
+/// The host that a request names.
+fn of_request(parts: &Parts) -> Option<&str> {
+    let host = parts.headers.get(header::HOST);
+    let host = host.and_then(|value| value.to_str().ok());
+    host.or_else(|| parts.uri.authority().map(Authority::as_str))
 }
 
 fn without_port(host: &str) -> &str {

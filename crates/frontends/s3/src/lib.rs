@@ -5,7 +5,10 @@
 //! that what was signed is what is used (`guard`), bounded memory for any chunking (`chunked`), small
 //! and harmless documents (`document`), claims verified before anything is committed (`checksum`).
 //!
-//! Promises: a request without a valid signature reaches no operation; a body that is not what the
+//! In front of the operations: browser forms become PUTs (`form`), browsers learn which sites may use a
+//! bucket (`cors`), and buckets are shown as websites (`website`).
+//!
+//! Promises: a request speaks for a user only with a valid signature, any other for nobody; a body that is not what the
 //! client said it is stores nothing; operations that are not built answer `NotImplemented`.
 //! Does not: own sockets, decide permissions, keep data.
 //!
@@ -26,9 +29,14 @@ mod circumstances;
 mod composite;
 mod condition;
 mod copy;
+mod cors;
+mod date;
 mod describe;
 mod document;
+mod encryption;
 mod error;
+mod escape;
+mod form;
 mod guard;
 mod guards;
 mod host;
@@ -36,6 +44,7 @@ mod lifecycle;
 mod listing;
 mod multipart;
 mod names;
+mod notification;
 mod object;
 mod object_lock;
 mod part;
@@ -49,6 +58,7 @@ mod time;
 mod unsupported;
 mod verdict;
 mod version_listing;
+mod website;
 
 pub use circumstances::Peer;
 pub use service::{S3FrontEnd, S3Settings, service};

@@ -146,11 +146,7 @@ struct Entries {
     prefixes: Vec<CommonPrefix>,
 }
 
-async fn entries(
-    page: ListPage,
-    encoding: Encoding,
-    mut owners: Option<Owners<'_>>,
-) -> S3Result<Entries> {
+fn entries(page: ListPage, encoding: Encoding, owners: Option<Owners>) -> S3Result<Entries> {
     let mut found = Entries {
         contents: Vec::with_capacity(page.entries.len()),
         prefixes: vec![],
@@ -164,10 +160,7 @@ async fn entries(
             ListEntry::Version(version) => version,
         };
         let (checksum_algorithm, checksum_type) = checksum_names(&version);
-        let owner = match &mut owners {
-            Some(owners) => Some(owners.of(&version).await?),
-            None => None,
-        };
+        let owner = owners.as_ref().map(|owners| owners.of(&version.attributes));
         found.contents.push(Object {
             checksum_algorithm,
             checksum_type: checksum_type.map(Into::into),
@@ -229,7 +222,8 @@ pub(crate) async fn list(
     let more = page.more;
     // Without a delimiter the last key says where to go on.
     let next = (more && delimiter.is_some()).then(|| last_place(&page).map(|at| encoding.text(at)));
-    let found = entries(page, encoding, Some(api.owners())).await?;
+    let owners = api.owners(&container(&input.bucket)?).await?;
+    let found = entries(page, encoding, Some(owners))?;
     Ok(S3Response::new(ListObjectsOutput {
         name: Some(input.bucket),
         prefix: encoding.maybe(Some(input.prefix.unwrap_or_default())),
@@ -253,7 +247,7 @@ pub(crate) async fn list_v2(
     let caller = caller(&request)?;
     let input = request.input;
     let encoding = Encoding::of(input.encoding_type.as_ref())?;
-    let after = match input.continuation_token.as_deref() {
+    let after = match given(input.continuation_token.as_ref()).as_deref() {
         Some(token) => Some(read_token(token)?),
         None => given(input.start_after.as_ref()),
     };
@@ -268,8 +262,11 @@ pub(crate) async fn list_v2(
     let page = page(api, &caller, &input.bucket, wanted).await?;
     let (more, count) = (page.more, page.entries.len());
     let next = more.then(|| last_place(&page).map(write_token)).flatten();
-    let owners = input.fetch_owner.unwrap_or_default().then(|| api.owners());
-    let found = entries(page, encoding, owners).await?;
+    let owners = match input.fetch_owner {
+        Some(true) => Some(api.owners(&container(&input.bucket)?).await?),
+        _ => None,
+    };
+    let found = entries(page, encoding, owners)?;
     Ok(S3Response::new(ListObjectsV2Output {
         name: Some(input.bucket),
         prefix: encoding.maybe(Some(input.prefix.unwrap_or_default())),

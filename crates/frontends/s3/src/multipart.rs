@@ -5,8 +5,10 @@
 
 use std::sync::Arc;
 
+use dolium_store::access::Action;
 use dolium_store::{
-    CompleteRequest, Description, Finish, Part, Reason, Upload, UploadEntry, Version,
+    Caller, CompleteRequest, ContainerName, Description, Finish, ObjectPath, Part, Reason, Upload,
+    UploadEntry, Version,
 };
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
@@ -18,16 +20,17 @@ use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 use crate::api::Api;
 use crate::auth::caller;
 use crate::checksum::{
-    Algorithm, NAMESPACE, TYPE, claimed_header, fill_checksums, kind_of, mismatch,
+    Algorithm, NAMESPACE, TYPE, claimed_of_parts, fill_checksums, kind_of, mismatch,
 };
 use crate::composite::{self, Scheme};
 use crate::condition::condition;
 use crate::describe::{description, take_headers};
+use crate::encryption::{self, Told};
 use crate::error::{of_store, of_write, refuse};
 use crate::lifecycle;
 use crate::names::{container, header_version_id, path};
 use crate::object::{decorate, verdict};
-use crate::reading::PARTS;
+use crate::reading::{PART_SUMS, PARTS};
 use crate::verdict::Verdict;
 
 /// The highest part number, as on AWS.
@@ -94,6 +97,8 @@ pub(crate) async fn create(
     let scheme = requested_scheme(algorithm, kind)?;
     let mut description = description(take_headers!(input))?;
     decorate(api, &request.headers, &mut description).await?;
+    let encryption = encryption::wanted(&request.headers)?;
+    let told = Told::of(&request.headers);
     if let Some(scheme) = scheme {
         description
             .attributes
@@ -102,17 +107,20 @@ pub(crate) async fn create(
     }
     let upload = api
         .store
-        .create_upload(&caller, &bucket, &key, description)
+        .create_upload(&caller, &bucket, &key, description, encryption)
         .await;
     let upload = upload.map_err(of_store)?;
-    Ok(S3Response::new(CreateMultipartUploadOutput {
+    let encrypted = upload.encrypted();
+    let mut response = S3Response::new(CreateMultipartUploadOutput {
         bucket: Some(input.bucket),
         key: Some(input.key),
         upload_id: Some(upload.id),
         checksum_algorithm: scheme.map(|scheme| scheme.algorithm.upper().into()),
         checksum_type: scheme.map(|scheme| scheme.kind().to_owned().into()),
         ..CreateMultipartUploadOutput::default()
-    }))
+    });
+    told.tell(encrypted.as_ref(), &mut response.headers);
+    Ok(response)
 }
 
 /// AbortMultipartUpload.
@@ -143,19 +151,30 @@ pub(crate) async fn complete(
 ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
     let caller = caller(&request)?;
     let verdict = verdict(&request);
-    let claimed = claimed_header(&request.headers)?;
+    let claimed = claimed_of_parts(&request.headers)?;
     let input = request.input;
     let (bucket, key) = (container(&input.bucket)?, path(&input.key)?);
     let named = input
         .multipart_upload
         .and_then(|upload| upload.parts)
         .unwrap_or_default();
+    // A part that is named again counts as it is named last.
+    let named = last_of_each(named);
     let parts = named_parts(&named)?;
     let upload = api
         .store
-        .upload(&caller, &bucket, &key, &input.upload_id)
+        .upload(&caller, &bucket, &key, &input.upload_id, Action::PutObject)
         .await;
-    let upload = upload.map_err(of_store)?;
+    let upload = match upload {
+        Ok(upload) => upload,
+        Err(error) if error.reason() == Some(Reason::NoSuchUpload) => {
+            let id = &input.upload_id;
+            let again = completed_before(api, &caller, (&bucket, &key), id, &parts).await?;
+            let version = again.ok_or_else(|| of_store(error))?;
+            return Ok(completed(input.bucket, input.key, version));
+        }
+        Err(error) => return Err(of_store(error)),
+    };
     let kind = input
         .checksum_type
         .as_ref()
@@ -180,10 +199,47 @@ pub(crate) async fn complete(
         .complete_upload(&caller, &bucket, &key, &input.upload_id, complete)
         .await;
     let version = version.map_err(|error| of_write(error, &verdict))?;
-    Ok(S3Response::new(completed(input.bucket, input.key, version)))
+    Ok(completed(input.bucket, input.key, version))
 }
 
-fn completed(bucket: String, key: String, version: Version) -> CompleteMultipartUploadOutput {
+fn last_of_each(named: Vec<CompletedPart>) -> Vec<CompletedPart> {
+    let mut kept: Vec<CompletedPart> = Vec::with_capacity(named.len());
+    for part in named {
+        if kept
+            .last()
+            .is_some_and(|last| last.part_number == part.part_number)
+        {
+            kept.pop();
+        }
+        kept.push(part);
+    }
+    kept
+}
+
+/// What the upload was completed to, when this is a completion sent again: its answer may have been
+/// lost.
+async fn completed_before(
+    api: &Api,
+    caller: &Caller,
+    (bucket, key): (&ContainerName, &ObjectPath),
+    upload_id: &str,
+    parts: &[(u32, String)],
+) -> S3Result<Option<Version>> {
+    let version = api
+        .store
+        .completed_upload(caller, bucket, key, upload_id)
+        .await
+        .map_err(of_store)?;
+    let tags = parts.iter().map(|(_, tag)| tag.as_str());
+    let etag = composite::etag_of_tags(tags);
+    Ok(version.filter(|version| version.etag == etag))
+}
+
+fn completed(
+    bucket: String,
+    key: String,
+    version: Version,
+) -> S3Response<CompleteMultipartUploadOutput> {
     let mut output = CompleteMultipartUploadOutput {
         location: Some(format!("/{bucket}/{key}")),
         bucket: Some(bucket),
@@ -195,7 +251,9 @@ fn completed(bucket: String, key: String, version: Version) -> CompleteMultipart
     };
     fill_checksums!(output, version.attributes.namespace(NAMESPACE));
     output.e_tag = Some(ETag::Strong(version.etag));
-    output
+    let mut response = S3Response::new(output);
+    Told::default().tell(version.encrypted.as_ref(), &mut response.headers);
+    response
 }
 
 fn named_parts(named: &[CompletedPart]) -> S3Result<Vec<(u32, String)>> {
@@ -272,6 +330,8 @@ impl Completion {
         if let Some(checksum) = checksum {
             checksums.push((scheme.algorithm.name().to_owned(), checksum));
             checksums.push((TYPE.to_owned(), scheme.kind().to_owned()));
+            let sums = composite::sums_text(scheme, parts);
+            checksums.extend(sums.map(|sums| (PART_SUMS.to_owned(), sums)));
         }
         Ok(Finish {
             etag: composite::etag(parts),

@@ -85,6 +85,7 @@ pub(crate) fn source_of(bucket: &str, key: &str, version_id: Option<&str>) -> S3
         path: path(key)?,
         version: selector(version_id)?,
         condition: Condition::default(),
+        key: None,
     })
 }
 

@@ -20,7 +20,9 @@ use crate::body::incoming;
 use crate::checksum::{NAMESPACE, Plan, fill_checksums, kind_of};
 use crate::condition::{condition, only_tag};
 use crate::describe::{self, description, take_headers};
+use crate::encryption::{self, Told};
 use crate::error::{of_store, of_write, refuse};
+use crate::form::FromForm;
 use crate::guards;
 use crate::lifecycle;
 use crate::names::{container, header_version_id, marker_id, path, selector, serial_id};
@@ -80,10 +82,15 @@ pub(crate) async fn put(
     let caller = caller(&request)?;
     let verdict = verdict(&request);
     let plan = Plan::of(&request.headers, None)?;
+    let encryption = encryption::wanted(&request.headers)?;
+    let told = Told::of(&request.headers);
     let trailers = request.trailing_headers.take();
     let mut input = request.input;
     let (bucket, key) = (container(&input.bucket)?, path(&input.key)?);
-    let len = body_len(input.content_length)?;
+    let announced = request.extensions.get::<FromForm>().is_none();
+    let len = announced
+        .then(|| body_len(input.content_length))
+        .transpose()?;
     let mut description = description(take_headers!(input))?;
     decorate(api, &request.headers, &mut description).await?;
     let condition = condition(
@@ -94,9 +101,10 @@ pub(crate) async fn put(
     );
     let put = PutRequest {
         body: incoming(input.body.take(), verdict.clone()),
-        len: Some(len),
+        len,
         len_max: BODY_LEN_MAX,
         digests: plan.digests(),
+        encryption,
         finish: plan.hook(trailers, verdict.clone()),
     };
     let version = api
@@ -112,7 +120,9 @@ pub(crate) async fn put(
     };
     fill_checksums!(output, version.attributes.namespace(NAMESPACE));
     output.e_tag = Some(ETag::Strong(version.etag));
-    Ok(S3Response::new(output))
+    let mut response = S3Response::new(output);
+    told.tell(version.encrypted.as_ref(), &mut response.headers);
+    Ok(response)
 }
 
 /// Fails when there is no such bucket: a request about many keys is about it, whatever becomes of them.

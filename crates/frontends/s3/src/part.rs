@@ -3,6 +3,7 @@
 //! Promises: a part carries the checksum of its upload's scheme, whatever its client sent.
 //! Does not: combine parts (`multipart`).
 
+use dolium_store::access::Action;
 use dolium_store::{Part, PutRequest};
 use s3s::dto::{
     CopyPartResult, ETag, ListPartsInput, ListPartsOutput, Part as PartEntry, StorageClass,
@@ -16,6 +17,7 @@ use crate::body::incoming;
 use crate::checksum::{Algorithm, Plan, fill_checksums};
 use crate::condition::copy_range;
 use crate::copy::{SourceConditions, copy_error, source};
+use crate::encryption::{self, Told};
 use crate::error::{of_store, of_write, refuse};
 use crate::listing::limit;
 use crate::multipart::{PART_NUMBER_MAX, scheme_of};
@@ -47,9 +49,10 @@ pub(crate) async fn put(
     let len = body_len(input.content_length)?;
     let upload = api
         .store
-        .upload(&caller, &bucket, &key, &input.upload_id)
+        .upload(&caller, &bucket, &key, &input.upload_id, Action::PutObject)
         .await;
-    let scheme = scheme_of(&upload.map_err(of_store)?.description);
+    let upload = upload.map_err(of_store)?;
+    let scheme = scheme_of(&upload.description);
     let plan = match scheme {
         Some(scheme) => Plan::of(&request.headers, Some(scheme.algorithm))?,
         // The object will get CRC-64/NVME, whatever the parts are verified with.
@@ -60,6 +63,7 @@ pub(crate) async fn put(
         len: Some(len),
         len_max: BODY_LEN_MAX,
         digests: plan.digests(),
+        encryption: encryption::key_of_part(&request.headers)?,
         finish: plan.hook(trailers, verdict.clone()),
     };
     let part = api
@@ -76,7 +80,9 @@ pub(crate) async fn put(
             .map(|(name, value)| (name, value))
     );
     output.e_tag = Some(ETag::Strong(part.etag));
-    Ok(S3Response::new(output))
+    let mut response = S3Response::new(output);
+    Told::of(&request.headers).tell(upload.encrypted().as_ref(), &mut response.headers);
+    Ok(response)
 }
 
 /// UploadPartCopy.
@@ -95,11 +101,20 @@ pub(crate) async fn copy(
         if_unmodified_since: input.copy_source_if_unmodified_since.take(),
     };
     let range = copy_range(input.copy_source_range.as_deref())?;
-    let (source, copy_source_version_id) = source(input.copy_source, given)?;
+    let (mut source, copy_source_version_id) = source(input.copy_source, given)?;
+    source.key = encryption::key_of_source(&request.headers)?;
+    let encryption = encryption::key_of_part(&request.headers)?;
     let id = &input.upload_id;
+    let upload = api
+        .store
+        .upload(&caller, &bucket, &key, id, Action::PutObject)
+        .await
+        .map_err(of_store)?;
     let part = api
         .store
-        .copy_part(&caller, &bucket, &key, id, number, source, range)
+        .copy_part(
+            &caller, &bucket, &key, id, number, source, range, encryption,
+        )
         .await;
     let part = part.map_err(copy_error)?;
     let mut result = CopyPartResult {
@@ -114,11 +129,13 @@ pub(crate) async fn copy(
             .map(|(name, value)| (name, value))
     );
     result.e_tag = Some(ETag::Strong(part.etag));
-    Ok(S3Response::new(UploadPartCopyOutput {
+    let mut response = S3Response::new(UploadPartCopyOutput {
         copy_part_result: Some(result),
         copy_source_version_id,
         ..UploadPartCopyOutput::default()
-    }))
+    });
+    Told::of(&request.headers).tell(upload.encrypted().as_ref(), &mut response.headers);
+    Ok(response)
 }
 
 /// ListParts.
@@ -131,9 +148,10 @@ pub(crate) async fn list(
     let (bucket, key) = (container(&input.bucket)?, path(&input.key)?);
     let limit = limit(input.max_parts, "max-parts")?;
     let after = u32::try_from(input.part_number_marker.unwrap_or(0)).unwrap_or(0);
+    let action = Action::ListMultipartUploadParts;
     let upload = api
         .store
-        .upload(&caller, &bucket, &key, &input.upload_id)
+        .upload(&caller, &bucket, &key, &input.upload_id, action)
         .await;
     let upload = upload.map_err(of_store)?;
     let scheme = scheme_of(&upload.description);
@@ -144,15 +162,16 @@ pub(crate) async fn list(
     let (parts, more) = found.map_err(of_store)?;
     let entries: Vec<PartEntry> = parts.into_iter().map(entry).collect();
     let next = entries.last().and_then(|entry| entry.part_number);
-    let owner = api.owner(upload.author).await?;
+    let owners = api.owners(&bucket).await?;
+    let author = api.owner(upload.author).await?;
     Ok(S3Response::new(ListPartsOutput {
         bucket: Some(input.bucket),
         key: Some(input.key),
         upload_id: Some(input.upload_id),
         checksum_algorithm: scheme.map(|scheme| scheme.algorithm.upper().into()),
         checksum_type: scheme.map(|scheme| scheme.kind().to_owned().into()),
-        initiator: Some(initiator(&owner)),
-        owner: Some(owner),
+        initiator: Some(initiator(&author)),
+        owner: Some(owners.of(&upload.description.attributes)),
         is_truncated: Some(more),
         max_parts: i32::try_from(limit).ok(),
         next_part_number_marker: next,

@@ -21,7 +21,8 @@ use crate::checksum::{NAMESPACE, TYPE, fill_checksums, kind_of};
 use crate::composite::parse_sizes;
 use crate::condition::{byte_range, condition};
 use crate::describe;
-use crate::error::{of_store, refuse, unnamed};
+use crate::encryption::{self, Told};
+use crate::error::{of_store, refuse};
 use crate::guards::word_of;
 use crate::lifecycle;
 use crate::names::{container, header_version_id, path, selector, serial_id, source_of};
@@ -31,6 +32,8 @@ use crate::time::timestamp;
 
 /// The key in the checksum namespace that keeps the sizes of an object's parts.
 pub(crate) const PARTS: &str = "parts";
+/// The key in the checksum namespace that keeps the checksums of an object's parts, `crc32:a,b,c`.
+pub(crate) const PART_SUMS: &str = "part-sums";
 /// The most parts that GetObjectAttributes lists at once.
 const ATTRIBUTES_PARTS_MAX: i32 = 1000;
 
@@ -40,12 +43,13 @@ struct Wanted {
     range: ByteRange,
     ranged: bool,
     parts: Option<usize>,
+    part: Option<usize>,
     checksums: bool,
 }
 
 /// Takes a request of GET or HEAD apart: their inputs are different types with the same fields.
 macro_rules! wanted {
-    ($api:expr, $caller:expr, $input:expr) => {{
+    ($api:expr, $caller:expr, $key:expr, $input:expr) => {{
         let input = $input;
         let source = Source {
             container: container(&input.bucket)?,
@@ -57,12 +61,14 @@ macro_rules! wanted {
                 input.if_modified_since,
                 input.if_unmodified_since,
             ),
+            key: $key,
         };
         let wanted = Wanted {
             source,
             range: byte_range(input.range),
             ranged: input.range.is_some(),
             parts: None,
+            part: None,
             checksums: input
                 .checksum_mode
                 .is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED),
@@ -91,6 +97,7 @@ async fn by_part(
     condition.if_match = Some(EtagMatch::OneOf(vec![version.etag.clone()]));
     let (range, count) = part_range(&version, number)?;
     (wanted.range, wanted.ranged, wanted.parts) = (range, range != ByteRange::Full, count);
+    wanted.part = count.and(usize::try_from(number).ok());
     Ok(wanted)
 }
 
@@ -128,9 +135,17 @@ fn part_range(version: &Version, number: i32) -> S3Result<(ByteRange, Option<usi
     ))
 }
 
+/// The checksum of a part, where the version still knows it.
+fn part_sum(version: &Version, number: usize) -> Option<(String, String)> {
+    let text = version.attributes.get(NAMESPACE, PART_SUMS)?;
+    let (algorithm, sums) = text.split_once(':')?;
+    let sum = sums.split(',').nth(number.checked_sub(1)?)?;
+    Some((algorithm.to_owned(), sum.to_owned()))
+}
+
 fn no_such_part() -> S3Error {
     let message = "The requested partnumber is not satisfiable";
-    refuse(unnamed("InvalidPartNumber"), message)
+    refuse(S3ErrorCode::InvalidPart, message)
 }
 
 /// Fills an answer of GET or HEAD from a version.
@@ -150,6 +165,10 @@ macro_rules! answer_fields {
         output.last_modified = Some(timestamp(version.created));
         output.version_id = header_version_id(version, $wanted.source.version);
         output.parts_count = $wanted.parts.and_then(|count| i32::try_from(count).ok());
+        if let (Some(number), true) = ($wanted.part, $wanted.checksums) {
+            output.checksum_type = kind_of(version);
+            fill_checksums!(output, part_sum(version, number).into_iter());
+        }
         if $wanted.ranged {
             let last = range.end.saturating_sub(1);
             output.content_range = Some(format!("bytes {}-{last}/{}", range.start, version.size));
@@ -176,7 +195,9 @@ pub(crate) async fn get(
     request: S3Request<GetObjectInput>,
 ) -> S3Result<S3Response<GetObjectOutput>> {
     let caller = caller(&request)?;
-    let wanted = wanted!(api, &caller, request.input);
+    let key = encryption::key_of_read(&request.headers)?;
+    let told = Told::of(&request.headers);
+    let wanted = wanted!(api, &caller, key, request.input);
     let reading = match api.store.get(&caller, &wanted.source, wanted.range).await {
         Ok(reading) => reading,
         Err(error) => return Err(read_error(api, &caller, &wanted.source, error).await),
@@ -184,8 +205,11 @@ pub(crate) async fn get(
     let mut output = GetObjectOutput::default();
     answer_fields!(output, wanted, reading.version, reading.range);
     output.tag_count = tagging::count(&reading.version);
+    let encrypted = reading.version.encrypted.clone();
     output.body = Some(outgoing(reading));
-    Ok(S3Response::new(output))
+    let mut response = S3Response::new(output);
+    told.tell(encrypted.as_ref(), &mut response.headers);
+    Ok(response)
 }
 
 /// HeadObject.
@@ -194,7 +218,9 @@ pub(crate) async fn head(
     request: S3Request<HeadObjectInput>,
 ) -> S3Result<S3Response<HeadObjectOutput>> {
     let caller = caller(&request)?;
-    let wanted = wanted!(api, &caller, request.input);
+    let key = encryption::key_of_read(&request.headers)?;
+    let told = Told::of(&request.headers);
+    let wanted = wanted!(api, &caller, key, request.input);
     let version = head_version(api, &caller, &wanted.source).await?;
     let range = span(wanted.range, version.size)?;
     let mut output = HeadObjectOutput::default();
@@ -204,6 +230,7 @@ pub(crate) async fn head(
     if wanted.ranged {
         response.status = Some(StatusCode::PARTIAL_CONTENT);
     }
+    told.tell(version.encrypted.as_ref(), &mut response.headers);
     if let Some(count) = tags {
         let count = HeaderValue::from(count);
         response.headers.insert("x-amz-tagging-count", count);
@@ -294,7 +321,8 @@ pub(crate) async fn attributes(
     let caller = caller(&request)?;
     let names: Vec<String> = requested_attributes(&request.headers)?;
     let input = request.input;
-    let source = source_of(&input.bucket, &input.key, input.version_id.as_deref())?;
+    let mut source = source_of(&input.bucket, &input.key, input.version_id.as_deref())?;
+    source.key = encryption::key_of_read(&request.headers)?;
     let action = ReadAction::ATTRIBUTES;
     let version = match api.store.describe(&caller, &source, action).await {
         Ok(version) => version,
@@ -374,10 +402,14 @@ fn parts_of(
     let numbered = (1i32..).zip(&sizes).filter(|(number, _)| *number > marker);
     let parts: Vec<ObjectPart> = numbered
         .take(usize::try_from(max).unwrap_or(0))
-        .map(|(number, size)| ObjectPart {
-            part_number: Some(number),
-            size: i64::try_from(*size).ok(),
-            ..ObjectPart::default()
+        .map(|(number, size)| {
+            let mut part = ObjectPart {
+                part_number: Some(number),
+                size: i64::try_from(*size).ok(),
+                ..ObjectPart::default()
+            };
+            fill_checksums!(part, part_sum(version, number as usize).into_iter());
+            part
         })
         .collect();
     let last = parts

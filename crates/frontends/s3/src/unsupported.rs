@@ -12,11 +12,6 @@ use crate::error::refuse;
 
 /// Headers that are refused whatever they say.
 const REFUSED: [&str; 2] = ["x-amz-mfa", "x-amz-write-offset-bytes"];
-/// Beginnings of headers that are refused whatever they say.
-const REFUSED_BEGINNINGS: [&str; 2] = [
-    "x-amz-server-side-encryption",
-    "x-amz-copy-source-server-side-encryption",
-];
 /// The one storage class.
 const STANDARD: &str = "STANDARD";
 
@@ -41,12 +36,7 @@ fn check_one(name: &str, value: &HeaderValue) -> S3Result<()> {
             }
             true
         }
-        _ => {
-            !REFUSED.contains(&name)
-                && !REFUSED_BEGINNINGS
-                    .iter()
-                    .any(|beginning| name.starts_with(beginning))
-        }
+        _ => !REFUSED.contains(&name),
     };
     if supported {
         return Ok(());
@@ -70,11 +60,6 @@ mod tests {
                 Some("InvalidStorageClass"),
             ),
             ("x-amz-mfa", "serial 123456", Some("NotImplemented")),
-            (
-                "x-amz-server-side-encryption-customer-key",
-                "k",
-                Some("NotImplemented"),
-            ),
             ("x-amz-meta-anything", "v", None),
         ];
         for (name, value, code) in cases {

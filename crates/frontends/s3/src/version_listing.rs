@@ -5,7 +5,7 @@
 
 use dolium_store::{ListEntry, ListPage, ListRequest, Upload, UploadEntry, Version};
 use s3s::dto::{
-    DeleteMarkerEntry, ETag, ListMultipartUploadsInput, ListMultipartUploadsOutput,
+    DeleteMarkerEntry, ETag, Initiator, ListMultipartUploadsInput, ListMultipartUploadsOutput,
     ListObjectVersionsInput, ListObjectVersionsOutput, MultipartUpload, ObjectVersion,
     ObjectVersionStorageClass, Owner, StorageClass,
 };
@@ -62,7 +62,8 @@ pub(crate) async fn versions(
             output.next_version_id_marker = Some(version_id(version));
         }
     }
-    fill_versions(&mut output, page.entries, encoding, api.owners()).await?;
+    let owners = api.owners(&bucket).await?;
+    fill_versions(&mut output, page.entries, encoding, &owners);
     Ok(S3Response::new(output))
 }
 
@@ -86,18 +87,18 @@ fn versions_wanted(input: &ListObjectVersionsInput) -> S3Result<ListRequest> {
 }
 
 /// Sorts the entries of a page into the lists that S3 keeps apart.
-async fn fill_versions(
+fn fill_versions(
     output: &mut ListObjectVersionsOutput,
     entries: Vec<ListEntry>,
     encoding: Encoding,
-    mut owners: Owners<'_>,
-) -> S3Result<()> {
+    owners: &Owners,
+) {
     let (mut versions, mut markers, mut prefixes) = (Vec::new(), Vec::new(), Vec::new());
     for entry in entries {
         match entry {
             ListEntry::Prefix(prefix) => prefixes.push(encoding.prefix(&prefix)),
             ListEntry::Version(version) => {
-                let owner = owners.of(&version).await?;
+                let owner = owners.of(&version.attributes);
                 if version.marker {
                     markers.push(marker_entry(version, encoding, owner));
                 } else {
@@ -109,7 +110,6 @@ async fn fill_versions(
     output.versions = Some(versions);
     output.delete_markers = Some(markers);
     output.common_prefixes = Some(prefixes);
-    Ok(())
 }
 
 fn marker_entry(version: Version, encoding: Encoding, owner: Owner) -> DeleteMarkerEntry {
@@ -186,23 +186,26 @@ pub(crate) async fn uploads(
             output.next_upload_id_marker = Some(upload.id.clone());
         }
     }
-    fill_uploads(&mut output, entries, encoding, api.owners()).await?;
+    let owners = api.owners(&bucket).await?;
+    fill_uploads(api, &mut output, entries, encoding, &owners).await?;
     Ok(S3Response::new(output))
 }
 
 async fn fill_uploads(
+    api: &Api,
     output: &mut ListMultipartUploadsOutput,
     entries: Vec<UploadEntry>,
     encoding: Encoding,
-    mut owners: Owners<'_>,
+    owners: &Owners,
 ) -> S3Result<()> {
     let (mut uploads, mut prefixes) = (Vec::new(), Vec::new());
     for entry in entries {
         match entry {
             UploadEntry::Prefix(prefix) => prefixes.push(encoding.prefix(&prefix)),
             UploadEntry::Upload(upload) => {
-                let owner = owners.get(upload.author).await?;
-                uploads.push(upload_entry(upload, encoding, owner));
+                let owner = owners.of(&upload.description.attributes);
+                let author = initiator(&api.owner(upload.author).await?);
+                uploads.push(upload_entry(upload, encoding, owner, author));
             }
         }
     }
@@ -211,13 +214,18 @@ async fn fill_uploads(
     Ok(())
 }
 
-fn upload_entry(upload: Upload, encoding: Encoding, owner: Owner) -> MultipartUpload {
+fn upload_entry(
+    upload: Upload,
+    encoding: Encoding,
+    owner: Owner,
+    author: Initiator,
+) -> MultipartUpload {
     let scheme = scheme_of(&upload.description);
     MultipartUpload {
         checksum_algorithm: scheme.map(|scheme| scheme.algorithm.upper().into()),
         checksum_type: scheme.map(|scheme| scheme.kind().to_owned().into()),
         initiated: Some(timestamp(upload.created)),
-        initiator: Some(initiator(&owner)),
+        initiator: Some(author),
         key: Some(encoding.text(upload.path.as_str())),
         owner: Some(owner),
         storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),

@@ -15,11 +15,12 @@ use dolium_catalog::{
 
 use super::rule::{self, NEWER_VERSIONS_MAX, Rule, Standing, Subject};
 use super::{micros, rules_of};
+use crate::caller::Caller;
 use crate::clock::now;
 use crate::lock;
 use crate::rows::decode_attributes;
 use crate::store::Store;
-use crate::verbs::writing;
+use crate::verbs::{Cause, Occasion, writing};
 use crate::{Result, Status};
 
 /// Containers in one page.
@@ -420,6 +421,8 @@ fn end_version(
     if !is_due(rules, &subject, day) {
         return Ok(done);
     }
+    let nobody = Caller::anonymous();
+    let occasion = Occasion::new(Cause::LifecycleExpiration, &nobody);
     if standing == Standing::Current && container.versioning != Versioning::Off {
         if replaces_guarded(tx, container, &row.path)? {
             return Ok(done);
@@ -428,7 +431,7 @@ fn end_version(
         let owner = tx.users_of_account(container.account_id)?;
         let author = owner.first().map_or(0, |user| user.id.0);
         let change = tx.lock_container(container.id)?.seq;
-        writing::write_marker(tx, container, change, &row.path, author)?;
+        writing::write_marker(tx, container, change, &row.path, author, &occasion)?;
         done.expired = 1;
         return Ok(done);
     }
@@ -436,7 +439,7 @@ fn end_version(
         return Ok(done);
     }
     let change = tx.lock_container(container.id)?.seq;
-    writing::remove_version(tx, container, change, row)?;
+    writing::remove_version(tx, container, change, row, &occasion)?;
     match standing {
         Standing::Current => done.expired = 1,
         Standing::LoneMarker => done.markers = 1,

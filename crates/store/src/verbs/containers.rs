@@ -2,7 +2,7 @@
 
 use dolium_access::{Action, Ownership};
 use dolium_block::Chunking;
-use dolium_catalog::{AccountId, NewContainer, ReadTx};
+use dolium_catalog::{AccountId, ContainerRow, NewContainer, ReadTx};
 
 use super::guards::{check_public, encode_acl, list_of, refuse_lists};
 use super::writing;
@@ -48,6 +48,10 @@ impl Store {
                 let context = "nobody in particular cannot own a container";
                 return Err(Error::new(ErrorKind::Denied, context));
             };
+            if let Some(same) = same_already(tx, account, &name, &request)? {
+                let state = tx.container_state(same.id)?;
+                return rows::container(same, state);
+            }
             refuse_taken(tx, account, &name)?;
             let attributes = first_attributes(tx, account, &request)?;
             let (chunking, block_size) = rows::chunking_words(Chunking::default());
@@ -198,6 +202,26 @@ impl Store {
         })
         .await
     }
+}
+
+/// The account's own container of that name, when it could have been made by the same request: making
+/// it again changes nothing.
+fn same_already(
+    tx: &mut ReadTx<'_>,
+    account: AccountId,
+    name: &ContainerName,
+    request: &ContainerRequest,
+) -> Result<Option<ContainerRow>> {
+    let found = tx.container_by_bucket(name.as_str())?;
+    let Some(row) = found.filter(|row| row.account_id == account) else {
+        return Ok(None);
+    };
+    let wanted = rows::decode_attributes(&first_attributes(tx, account, request)?)?;
+    let there = rows::decode_attributes(&row.attributes)?;
+    let mut settings = [(ACCESS, ACL), (ACCESS, OWNERSHIP), (LOCK, CONTAINER)].into_iter();
+    let same =
+        settings.all(|(namespace, key)| wanted.get(namespace, key) == there.get(namespace, key));
+    Ok(same.then_some(row))
 }
 
 /// Refuses a name that is taken, and one container too many.

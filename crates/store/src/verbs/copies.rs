@@ -6,17 +6,21 @@ use dolium_access::Action;
 use dolium_block::{BlockId, Node};
 use dolium_catalog::ReadTx;
 
+use super::event::{Cause, Occasion};
 use super::guards::settle;
+use super::uploads::{UPLOAD, recoded};
 use super::writing::{self, NewVersion};
 use crate::attributes::Namespace;
 use crate::caller::Caller;
+use crate::digest::DigestSet;
+use crate::envelope::{self, Encryption, SEALED};
 use crate::ingest::NewBlocks;
 use crate::lane::Lane;
 use crate::lifecycle::with_expiry;
 use crate::lock::LOCK;
-use crate::permission::{ACCESS, ReadAction, TAGS, Target, permitted};
+use crate::permission::{self, ACCESS, ReadAction, TAGS, Target, permitted};
 use crate::reader::load_node;
-use crate::request::{CopyRequest, Description, Guards, Version};
+use crate::request::{Body, CopyRequest, Description, Finish, Guards, Version};
 use crate::store::Store;
 use crate::{Error, ErrorKind, Result, rows};
 
@@ -30,13 +34,21 @@ impl Store {
         let same = request.source.container == request.container
             && request.source.path == request.path
             && current;
-        let changes = request.replace.is_some() || request.tags.is_some();
+        let changes =
+            request.replace.is_some() || request.tags.is_some() || request.encryption.is_some();
         if same && !changes && request.refuse_copy_onto_itself {
             let context = "the copy would change nothing: same object, same metadata";
             return Err(Error::new(ErrorKind::Invalid, context));
         }
         let root = Node::decode(&row.list)?;
         let source = rows::version(row.clone(), current)?;
+        let key = request.source.key.clone();
+        let opened = envelope::open(&self.inner.keys, &source.attributes, key.as_ref())?;
+        let encryption = self.copy_encryption(&request).await?;
+        if opened.is_some() || encryption.is_some() {
+            let body = self.content(&container, &row, 0..source.size, key.as_ref())?;
+            return self.recode(who, request, source, body, encryption).await;
+        }
         let description = merge(request.replace, request.tags, request.guards, &source);
         let new = NewVersion {
             path: request.path,
@@ -72,9 +84,52 @@ impl Store {
             let serial = tx.lock_container(row.id)?.seq;
             writing::check(tx, &row, &new.path, &condition)?;
             writing::link(tx, &row.array_name, &row, &new.root, &blocks)?;
-            let version = writing::write_version(tx, &row, serial, new)?;
+            let occasion = Occasion::new(Cause::Copy, &who);
+            let version = writing::write_version(tx, &row, serial, new, &occasion)?;
             Ok(with_expiry(&row, day, rows::version(version, true)?))
         })
+        .await
+    }
+}
+
+impl Store {
+    /// What a copy is to be encrypted with.
+    async fn copy_encryption(&self, request: &CopyRequest) -> Result<Option<Encryption>> {
+        let name = request.container.clone();
+        let row = self.look(move |tx| permission::find(tx, &name)).await?;
+        self.encryption_for(&row, request.encryption.clone())
+    }
+
+    /// A copy whose bytes change their encryption: they are read and written again.
+    async fn recode(
+        &self,
+        who: &Caller,
+        request: CopyRequest,
+        source: Version,
+        body: Body,
+        encryption: Option<Encryption>,
+    ) -> Result<Version> {
+        let description = merge(request.replace, request.tags, request.guards, &source);
+        let mut put = recoded(body, source.size, encryption);
+        // The bytes are the source's, so are its tag and checksums.
+        let etag = source.etag;
+        put.digests = DigestSet::default();
+        put.finish = Box::new(|_| {
+            Ok(Finish {
+                etag,
+                checksums: Vec::new(),
+            })
+        });
+        let (container, path) = (request.container, request.path);
+        let target = (&container, &path);
+        self.put_as(
+            Cause::Copy,
+            who,
+            target,
+            description,
+            request.condition,
+            put,
+        )
         .await
     }
 }
@@ -89,7 +144,7 @@ fn merge(
 ) -> Description {
     let mut description = replace.unwrap_or_else(|| {
         let mut attributes = source.attributes.clone();
-        for namespace in [ACCESS, LOCK, TAGS] {
+        for namespace in [ACCESS, LOCK, TAGS, UPLOAD, SEALED] {
             attributes.clear(namespace);
         }
         Description {

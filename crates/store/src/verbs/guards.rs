@@ -91,7 +91,7 @@ fn new_acl(
 /// Where access lists are off, only those pass that say what holds anyway.
 pub(crate) fn refuse_lists(asked: Option<&AclRequest>) -> Result<()> {
     match asked {
-        None | Some(AclRequest::Canned(Canned::BucketOwnerFullControl | Canned::Private)) => Ok(()),
+        None | Some(AclRequest::Canned(Canned::BucketOwnerFullControl)) => Ok(()),
         Some(_) => {
             let context = "the bucket does not allow ACLs";
             Err(Error::because(ErrorKind::Invalid, Reason::AclsOff, context))

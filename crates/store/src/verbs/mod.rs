@@ -2,6 +2,7 @@
 
 mod containers;
 mod copies;
+mod event;
 mod guards;
 mod listings;
 mod objects;
@@ -10,7 +11,9 @@ mod uploads;
 pub(crate) mod writing;
 
 pub use containers::ContainerRequest;
-pub use settings::AccessSettings;
+pub(crate) use event::Occasion;
+pub use event::{Cause, REQUEST_ID};
+pub use settings::{AccessSettings, ContainerOwner};
 pub use uploads::{PART_NUMBER_MAX, UploadEntry};
 
 pub(crate) use copies::load_references;

@@ -2,16 +2,20 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
 use dolium_access::Action;
 use dolium_block::Node;
 use dolium_catalog::{
     Cluster, ContainerRow, ReadTx, VersionRow, Versioning as RowVersioning, WriteTx,
 };
+use futures::stream::BoxStream;
 
+use super::event::{Cause, Occasion};
 use super::guards::settle;
 use super::writing::{self, NewVersion};
 use crate::caller::Caller;
 use crate::condition::Present;
+use crate::envelope::{self, CustomerKey, Encryption};
 use crate::ingest::{self, Ingested};
 use crate::lifecycle::with_expiry;
 use crate::lock;
@@ -30,6 +34,21 @@ impl Store {
         who: &Caller,
         container: &ContainerName,
         path: &ObjectPath,
+        description: Description,
+        condition: Condition,
+        put: PutRequest,
+    ) -> Result<Version> {
+        let target = (container, path);
+        self.put_as(Cause::Put, who, target, description, condition, put)
+            .await
+    }
+
+    /// Stores an object for a reason that its event tells.
+    pub(crate) async fn put_as(
+        &self,
+        cause: Cause,
+        who: &Caller,
+        (container, path): (&ContainerName, &ObjectPath),
         mut description: Description,
         condition: Condition,
         put: PutRequest,
@@ -38,7 +57,13 @@ impl Store {
             .writable(who, container, path, &condition, &description)
             .await?;
         early?;
-        let ingested = ingest::ingest(self.lane(&row)?, rows::chunking(&row)?, put).await?;
+        let encryption = self.encryption_for(&row, put.encryption.clone())?;
+        let attributes = &mut description.attributes;
+        let key = encryption
+            .and_then(|encryption| envelope::begin(&self.inner.keys, &encryption, attributes));
+        let (keystream, salt) = key.as_ref().map(envelope::segment).unzip();
+        let (lane, chunking) = (self.lane(&row)?, rows::chunking(&row)?);
+        let ingested = ingest::ingest(lane, chunking, put, keystream).await?;
         let Ingested {
             root,
             merkle,
@@ -48,6 +73,9 @@ impl Store {
         } = ingested;
         for (algorithm, value) in finish.checksums {
             description.attributes.set("checksum", algorithm, value);
+        }
+        if let Some(salt) = salt {
+            envelope::set_segments(&mut description.attributes, &[(size, salt)]);
         }
         let new = NewVersion {
             path: path.clone(),
@@ -68,10 +96,51 @@ impl Store {
             let serial = tx.lock_container(row.id)?.seq;
             writing::check(tx, &row, &new.path, &condition)?;
             writing::link(tx, &row.array_name, &row, &new.root, &new_blocks)?;
-            let version = writing::write_version(tx, &row, serial, new)?;
+            let occasion = Occasion::new(cause, &who);
+            let version = writing::write_version(tx, &row, serial, new, &occasion)?;
             Ok(with_expiry(&row, day, rows::version(version, true)?))
         })
         .await
+    }
+
+    /// What a new object in a container is encrypted with: what was asked for, or the default.
+    pub(crate) fn encryption_for(
+        &self,
+        container: &ContainerRow,
+        asked: Option<Encryption>,
+    ) -> Result<Option<Encryption>> {
+        let encryption = match asked {
+            Some(asked) => Some(asked),
+            None if container.attributes.is_empty() => None,
+            None => envelope::default_of(&rows::decode_attributes(&container.attributes)?),
+        };
+        if let Some(Encryption::Named(name)) = &encryption
+            && !self.inner.settings.named_keys.contains(name)
+        {
+            let context = format!("there is no key named {name}");
+            let reason = Reason::NoSuchKeyName;
+            return Err(Error::because(ErrorKind::Invalid, reason, context));
+        }
+        Ok(encryption)
+    }
+
+    /// The plain bytes of a version.
+    pub(crate) fn content(
+        &self,
+        container: &ContainerRow,
+        row: &VersionRow,
+        range: Range<u64>,
+        key: Option<&CustomerKey>,
+    ) -> Result<BoxStream<'static, Result<Bytes>>> {
+        let attributes = rows::decode_attributes(&row.meta)?;
+        let key = envelope::open(&self.inner.keys, &attributes, key)?;
+        let root = Node::decode(&row.list)?;
+        let start = range.start;
+        let body = reader::stream(self.lane(container)?.clone(), root, range);
+        match key {
+            None => Ok(body),
+            Some(key) => envelope::plain(key, &attributes, start, body),
+        }
     }
 
     /// Whether a write could succeed now: spares a client that will be refused most of its upload.
@@ -115,16 +184,19 @@ impl Store {
         action: ReadAction,
     ) -> Result<Version> {
         let (container, row, current) = self.open_source(who, source, action).await?;
+        let version = rows::version(row, current)?;
+        if action.needs_key() {
+            envelope::open(&self.inner.keys, &version.attributes, source.key.as_ref())?;
+        }
         let day = self.inner.settings.lifecycle_day;
-        Ok(with_expiry(&container, day, rows::version(row, current)?))
+        Ok(with_expiry(&container, day, version))
     }
 
     /// Opens a version for reading.
     pub async fn get(&self, who: &Caller, source: &Source, range: ByteRange) -> Result<Reading> {
         let (container, row, current) = self.open_source(who, source, ReadAction::GET).await?;
-        let root = Node::decode(&row.list)?;
         let range = resolve(range, row.size as u64)?;
-        let body = reader::stream(self.lane(&container)?.clone(), root, range.clone());
+        let body = self.content(&container, &row, range.clone(), source.key.as_ref())?;
         let day = self.inner.settings.lifecycle_day;
         Ok(Reading {
             version: with_expiry(&container, day, rows::version(row, current)?),
@@ -217,7 +289,10 @@ pub(crate) fn existing(
             Ok((row, current))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            permission::require(tx, who, container, Action::ListBucket, Target::Container)?;
+            let mut context = who.context().clone();
+            context.set("s3:prefix", source.path.as_str());
+            let who = who.clone().with_context(context);
+            permission::require(tx, &who, container, Action::ListBucket, Target::Container)?;
             Err(error)
         }
         Err(error) => Err(error),
@@ -235,27 +310,34 @@ fn delete_current(
     permission::require(tx, who, container, Action::DeleteObject, target)?;
     let serial = tx.lock_container(container.id)?.seq;
     writing::check(tx, container, path, &request.condition)?;
-    remove_current(tx, who, container, serial, path)
+    remove_current(
+        tx,
+        &Occasion::new(Cause::Delete, who),
+        container,
+        serial,
+        path,
+    )
 }
 
 /// What a deletion without a version does under the container's versioning.
 pub(crate) fn remove_current(
     tx: &mut WriteTx<'_>,
-    who: &Caller,
+    occasion: &Occasion<'_>,
     container: &ContainerRow,
     serial: i64,
     path: &ObjectPath,
 ) -> Result<Deleted> {
     let path = path.as_str().as_bytes();
+    let who = occasion.who();
     if container.versioning == RowVersioning::Off {
         let Some(gone) = tx.head(container.id, path)? else {
             return Ok(Deleted::default());
         };
         lock::check_delete(tx, who, container, &gone, false)?;
-        writing::remove_version(tx, container, serial, &gone)?;
+        writing::remove_version(tx, container, serial, &gone, occasion)?;
         return Ok(Deleted::default());
     }
-    let marker = writing::write_marker(tx, container, serial, path, who.author().0)?;
+    let marker = writing::write_marker(tx, container, serial, path, who.author().0, occasion)?;
     Ok(Deleted {
         marker: Some((Serial(marker.serial), marker.null_version)),
         removed: None,
@@ -285,7 +367,8 @@ fn delete_version(
     };
     request.condition.check_write(Some(Present::of(&gone)))?;
     lock::check_delete(tx, who, container, &gone, request.bypass_governance)?;
-    writing::remove_version(tx, container, serial, &gone)?;
+    let occasion = Occasion::new(Cause::Delete, who);
+    writing::remove_version(tx, container, serial, &gone, &occasion)?;
     let marker = gone.cluster == Cluster::Deleted;
     Ok(Deleted {
         marker: None,

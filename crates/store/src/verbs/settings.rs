@@ -7,9 +7,10 @@
 use dolium_access::{Acl, Action, Ownership, Policy, PublicAccessBlock};
 use dolium_catalog::{ContainerRow, Versioning as RowVersioning, WriteTx};
 
-use super::guards::{check_public, encode_acl, list_of, refuse_lists};
+use super::guards::{check_public, encode_acl, list_of};
 use crate::attributes::Attributes;
 use crate::caller::Caller;
+use crate::envelope::{self, DEFAULT, DEFAULTS, Encryption};
 use crate::lifecycle::LIFECYCLE;
 use crate::lock::{self, CONTAINER, ContainerLock, LOCK};
 use crate::names::ContainerName;
@@ -35,6 +36,17 @@ pub struct AccessSettings {
     pub ownership: Option<Ownership>,
     /// Whether its policy opens it to everybody.
     pub public_policy: bool,
+}
+
+/// Who owns a container.
+#[derive(Clone, Debug)]
+pub struct ContainerOwner {
+    /// The owner's canonical id.
+    pub canonical_id: String,
+    /// The owner's name for people.
+    pub display_name: String,
+    /// Whether everything in it is the owner's, whoever wrote it.
+    pub owns_all: bool,
 }
 
 impl Store {
@@ -66,7 +78,7 @@ impl Store {
         namespace: &'static str,
         pairs: Vec<(&'static str, Option<String>)>,
     ) -> Result<()> {
-        if [ACCESS, LOCK, LIFECYCLE].contains(&namespace) {
+        if [ACCESS, LOCK, DEFAULTS, LIFECYCLE].contains(&namespace) {
             let context = format!("the namespace {namespace} has its own verbs");
             return Err(Error::new(ErrorKind::Unexpected, context));
         }
@@ -93,6 +105,23 @@ impl Store {
             let row = tx.container_by_bucket(name.as_str())?;
             row.map(|row| Ok((row.account_id.0, decode_attributes(&row.attributes)?)))
                 .transpose()
+        })
+        .await
+    }
+
+    /// Who owns a container, and whether also all that lies in it. Without a question who asks: it is
+    /// part of what a listing shows.
+    pub async fn container_owner(&self, name: &ContainerName) -> Result<ContainerOwner> {
+        let name = name.clone();
+        self.look(move |tx| {
+            let row = permission::find(tx, &name)?;
+            let (canonical_id, display_name) = permission::owner(tx, row.account_id)?;
+            let ownership = permission::ownership_of(&decode_attributes(&row.attributes)?)?;
+            Ok(ContainerOwner {
+                canonical_id,
+                display_name,
+                owns_all: ownership == Some(Ownership::BucketOwnerEnforced),
+            })
         })
         .await
     }
@@ -168,7 +197,8 @@ impl Store {
         let action = Action::PutBucketAcl;
         self.edit_container(who, action, name, move |tx, row, attributes| {
             if permission::ownership_of(attributes)? == Some(Ownership::BucketOwnerEnforced) {
-                return refuse_lists(Some(&acl));
+                let context = "the bucket does not allow ACLs";
+                return Err(Error::because(ErrorKind::Invalid, Reason::AclsOff, context));
             }
             let owner = permission::owner(tx, row.account_id)?;
             let list = list_of(Some(acl.clone()), &owner, &owner)?;
@@ -223,6 +253,48 @@ impl Store {
             }
             attributes.set(ACCESS, OWNERSHIP, lock::write(ownership));
             Ok(())
+        })
+        .await
+    }
+
+    /// Sets or removes what new objects are encrypted with when their request does not say.
+    pub async fn set_default_encryption(
+        &self,
+        who: &Caller,
+        name: &ContainerName,
+        default: Option<Encryption>,
+    ) -> Result<()> {
+        let action = Action::PutEncryptionConfiguration;
+        let store = self.clone();
+        self.edit_container(who, action, name, move |_, row, attributes| {
+            let Some(default) = store
+                .encryption_for(row, default.clone())?
+                .filter(|_| default.is_some())
+            else {
+                attributes.remove(DEFAULTS, DEFAULT);
+                return Ok(());
+            };
+            let text = envelope::default_text(&default).ok_or_else(|| {
+                let context = "a client's own key cannot be a default";
+                Error::new(ErrorKind::Invalid, context)
+            })?;
+            attributes.set(DEFAULTS, DEFAULT, text);
+            Ok(())
+        })
+        .await
+    }
+
+    /// What new objects of a container are encrypted with when their request does not say.
+    pub async fn default_encryption(
+        &self,
+        who: &Caller,
+        name: &ContainerName,
+    ) -> Result<Option<Encryption>> {
+        let (who, name) = (who.clone(), name.clone());
+        self.look(move |tx| {
+            let action = Action::GetEncryptionConfiguration;
+            let row = permitted(tx, &who, &name, action, Target::Container)?;
+            Ok(envelope::default_of(&decode_attributes(&row.attributes)?))
         })
         .await
     }

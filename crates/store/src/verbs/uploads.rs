@@ -6,25 +6,33 @@ use dolium_access::Action;
 use dolium_block::Node;
 use dolium_catalog::{ContainerRow, PartRow, ReadTx, UploadMarker, UploadRow, WriteTx};
 
+use super::event::{Cause, Occasion};
 use super::guards::settle;
 use super::objects::resolve;
 use super::writing::{self, NewVersion};
 use crate::caller::Caller;
 use crate::clock::now;
+use crate::digest::DigestSet;
+use crate::envelope::{self, Encryption, ObjectKey, PART_SALT};
 use crate::ingest::{self, Ingested, Intake, NewBlocks};
 use crate::lifecycle::with_expiry;
 use crate::names::{ContainerName, ObjectPath};
 use crate::permission::{ReadAction, Target, permitted};
 use crate::reader::ExtentWalk;
 use crate::request::{
-    ByteRange, CompleteRequest, Condition, Description, Finish, Part, PutRequest, Source, Upload,
-    Version,
+    Body, ByteRange, CompleteRequest, Condition, Description, Finish, Part, PutRequest, Source,
+    Upload, Version,
 };
 use crate::store::Store;
 use crate::{Error, ErrorKind, Reason, Result, rows};
 
 /// The largest part number.
 pub const PART_NUMBER_MAX: u32 = 10_000;
+
+/// The namespace that tells which upload a version came from.
+pub(crate) const UPLOAD: &str = "upload";
+/// Its key for the upload's id.
+const UPLOAD_ID: &str = "id";
 
 /// One entry of a listing of uploads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,14 +60,20 @@ impl Store {
         container: &ContainerName,
         path: &ObjectPath,
         description: Description,
+        encryption: Option<Encryption>,
     ) -> Result<Upload> {
         let (who, container, path) = (who.clone(), container.clone(), path.clone());
+        let store = self.clone();
         let upload_id = hex::encode(rand::random::<[u8; 16]>());
         self.commit(move |tx| {
             let target = Target::Path(path.as_str().as_bytes());
             let row = permitted(tx, &who, &container, Action::PutObject, target)?;
             let mut description = description.clone();
             settle(tx, &who, &row, &mut description)?;
+            if let Some(encryption) = store.encryption_for(&row, encryption.clone())? {
+                let attributes = &mut description.attributes;
+                envelope::begin(&store.inner.keys, &encryption, attributes);
+            }
             let account_id = who
                 .principal()
                 .map_or(row.account_id, |user| user.account_id);
@@ -78,15 +92,15 @@ impl Store {
         .await
     }
 
-    /// Describes an upload.
+    /// Describes an upload to who may do this with it.
     pub async fn upload(
         &self,
         who: &Caller,
         container: &ContainerName,
         path: &ObjectPath,
         upload_id: &str,
+        action: Action,
     ) -> Result<Upload> {
-        let action = Action::ListMultipartUploadParts;
         let (_, row) = self
             .open_upload(who, container, path, upload_id, action)
             .await?;
@@ -118,17 +132,24 @@ impl Store {
         put: PutRequest,
     ) -> Result<Part> {
         check_number(number)?;
-        let (row, _) = self
+        let (row, upload) = self
             .open_upload(who, container, path, upload_id, Action::PutObject)
             .await?;
-        let ingested = ingest::ingest(self.lane(&row)?, rows::chunking(&row)?, put).await?;
+        let key = self.part_key(upload, put.encryption.as_ref())?;
+        let (keystream, salt) = key.as_ref().map(envelope::segment).unzip();
+        let (lane, chunking) = (self.lane(&row)?, rows::chunking(&row)?);
+        let ingested = ingest::ingest(lane, chunking, put, keystream).await?;
         let Ingested {
             root,
             size,
             new_blocks: blocks,
-            finish,
+            mut finish,
             ..
         } = ingested;
+        if let Some(salt) = salt {
+            // Behind the checksums: it is none.
+            finish.checksums.push((PART_SALT.to_owned(), salt));
+        }
         let part = NewPart {
             number,
             size,
@@ -140,7 +161,17 @@ impl Store {
             .await
     }
 
-    /// Makes a part of a range of an object. No data moves.
+    /// The key of the object that an upload becomes; `None` when its bytes stay as they are.
+    fn part_key(&self, upload: UploadRow, given: Option<&Encryption>) -> Result<Option<ObjectKey>> {
+        let attributes = rows::upload(upload)?.description.attributes;
+        let given = match given {
+            Some(Encryption::Customer(key)) => Some(key),
+            _ => None,
+        };
+        envelope::open(&self.inner.keys, &attributes, given)
+    }
+
+    /// Makes a part of a range of an object. No data moves, unless source or upload are encrypted.
     #[expect(
         clippy::too_many_arguments,
         reason = "a part of an upload and a range of a source have this many names"
@@ -154,14 +185,38 @@ impl Store {
         number: u32,
         source: Source,
         range: ByteRange,
+        encryption: Option<Encryption>,
     ) -> Result<Part> {
         check_number(number)?;
-        let (target, _) = self
+        let (target, upload) = self
             .open_upload(who, container, path, upload_id, Action::PutObject)
             .await?;
         let (from, row, _) = self.open_source(who, &source, ReadAction::GET).await?;
-        let range = resolve(range, row.size as u64)?;
+        let whole = row.size as u64;
+        if let ByteRange::From {
+            last: Some(last), ..
+        } = range
+            && last >= whole
+        {
+            let context = format!("the range ends behind the source of {whole} bytes");
+            return Err(Error::because(
+                ErrorKind::Invalid,
+                Reason::BadRange,
+                context,
+            ));
+        }
+        let range = resolve(range, whole)?;
         let size = range.end - range.start;
+        let sealed = self.part_key(upload, encryption.as_ref())?.is_some();
+        let attributes = rows::decode_attributes(&row.meta)?;
+        let opened = envelope::open(&self.inner.keys, &attributes, source.key.as_ref())?;
+        if sealed || opened.is_some() {
+            let body = self.content(&from, &row, range, source.key.as_ref())?;
+            let put = recoded(body, size, encryption);
+            return self
+                .put_part(who, container, path, upload_id, number, put)
+                .await;
+        }
         let root = Node::decode(&row.list)?;
         let mut walk = ExtentWalk::new(self.lane(&from)?.clone(), root, range);
         let mut intake = Intake::new(self.lane(&target)?);
@@ -248,6 +303,12 @@ impl Store {
         let views = parts.iter().map(rows::part).collect::<Result<Vec<_>>>()?;
         let finish = (request.finish)(&views)?;
         let mut description = described.description;
+        let sealed = segments_of(&views);
+        if !sealed.is_empty() {
+            envelope::set_segments(&mut description.attributes, &sealed);
+        }
+        let attributes = &mut description.attributes;
+        attributes.set(UPLOAD, UPLOAD_ID, upload_id);
         for (algorithm, value) in finish.checksums {
             description.attributes.set("checksum", algorithm, value);
         }
@@ -271,6 +332,30 @@ impl Store {
         let (who, container) = (who.clone(), container.clone());
         self.commit(move |tx| completion.commit(tx, &who, &container))
             .await
+    }
+
+    /// The current version of an object, when it is what this upload was completed to.
+    pub async fn completed_upload(
+        &self,
+        who: &Caller,
+        container: &ContainerName,
+        path: &ObjectPath,
+        upload_id: &str,
+    ) -> Result<Option<Version>> {
+        let (who, container, path) = (who.clone(), container.clone(), path.clone());
+        let upload_id = upload_id.to_owned();
+        self.look(move |tx| {
+            let path = path.as_str().as_bytes();
+            let target = Target::Path(path);
+            let row = permitted(tx, &who, &container, Action::PutObject, target)?;
+            let Some(live) = tx.live(row.id, path)? else {
+                return Ok(None);
+            };
+            let version = rows::version(live, true)?;
+            let same = version.attributes.get(UPLOAD, UPLOAD_ID) == Some(&upload_id);
+            Ok(same.then_some(version))
+        })
+        .await
     }
 
     /// The parts that a completion names, checked.
@@ -390,6 +475,36 @@ impl Store {
     }
 }
 
+/// A write of bytes that are read again because their encryption changes.
+pub(crate) fn recoded(body: Body, size: u64, encryption: Option<Encryption>) -> PutRequest {
+    PutRequest {
+        body,
+        len: Some(size),
+        len_max: size,
+        digests: DigestSet {
+            md5: true,
+            ..DigestSet::default()
+        },
+        encryption,
+        finish: Box::new(|digests| {
+            Ok(Finish {
+                etag: hex::encode(digests.md5.unwrap_or_default()),
+                checksums: Vec::new(),
+            })
+        }),
+    }
+}
+
+/// The lengths and salts of the parts of an encrypted upload; empty for one that is not.
+fn segments_of(parts: &[Part]) -> Vec<(u64, String)> {
+    let salt = |part: &Part| {
+        let mut pairs = part.checksums.iter();
+        let found = pairs.find(|(name, _)| name == PART_SALT);
+        found.map(|(_, salt)| (part.size, salt.clone()))
+    };
+    parts.iter().filter_map(salt).collect()
+}
+
 /// Everything that the completing transaction needs.
 struct Completion {
     upload: UploadRow,
@@ -427,7 +542,8 @@ impl Completion {
         for part in tx.delete_upload(row.id, &self.upload.upload_id)? {
             writing::unlink(tx, &row, &part.list)?;
         }
-        let version = writing::write_version(tx, &row, serial, self.new.clone())?;
+        let occasion = Occasion::new(Cause::CompleteMultipartUpload, who);
+        let version = writing::write_version(tx, &row, serial, self.new.clone(), &occasion)?;
         let version = rows::version(version, true)?;
         Ok(with_expiry(&row, self.day, version))
     }

@@ -3,6 +3,7 @@
 mod collection;
 mod crash;
 mod dedup;
+mod events;
 mod hazards;
 mod lifecycle;
 mod model;

@@ -11,7 +11,7 @@ use super::world::{World, bucket, noise, path, request, source};
 async fn begin(world: &World, at: &str) -> Upload {
     world
         .store
-        .create_upload(&world.who, &bucket(), &path(at), Default::default())
+        .create_upload(&world.who, &bucket(), &path(at), Default::default(), None)
         .await
         .unwrap()
 }
@@ -120,6 +120,7 @@ async fn recombination_stores_only_what_changed() {
                 number,
                 source("big"),
                 range,
+                None,
             )
             .await
             .unwrap()

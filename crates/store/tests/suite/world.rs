@@ -222,6 +222,7 @@ pub(crate) fn source(at: &str) -> Source {
         path: path(at),
         version: Selector::Current,
         condition: Condition::default(),
+        key: None,
     }
 }
 
@@ -241,6 +242,7 @@ pub(crate) fn request(bytes: Bytes) -> PutRequest {
             md5: true,
             ..DigestSet::default()
         },
+        encryption: None,
         finish: Box::new(finish),
     }
 }

@@ -127,8 +127,9 @@ impl Algorithm {
 
     fn bad_value(self) -> S3Error {
         let header = self.header();
+        // A value that is none matches nothing.
         refuse(
-            S3ErrorCode::InvalidRequest,
+            S3ErrorCode::BadDigest,
             format!("Value for {header} header is invalid."),
         )
     }
@@ -290,6 +291,26 @@ fn claim(headers: &HeaderMap) -> S3Result<Option<(Algorithm, Claim)>> {
 
 /// The one checksum that headers may claim.
 pub(crate) fn claimed_header(headers: &HeaderMap) -> S3Result<Option<(Algorithm, Vec<u8>)>> {
+    let claim = claimed_text(headers)?;
+    claim
+        .map(|(algorithm, text)| Ok((algorithm, algorithm.decode(&text)?)))
+        .transpose()
+}
+
+/// The one checksum that a completion may claim; it may end in `-` and the number of parts.
+pub(crate) fn claimed_of_parts(headers: &HeaderMap) -> S3Result<Option<(Algorithm, Vec<u8>)>> {
+    let claim = claimed_text(headers)?;
+    claim
+        .map(|(algorithm, text)| {
+            let value = text
+                .split_once('-')
+                .map_or(text.as_str(), |(value, _)| value);
+            Ok((algorithm, algorithm.decode(value)?))
+        })
+        .transpose()
+}
+
+fn claimed_text(headers: &HeaderMap) -> S3Result<Option<(Algorithm, String)>> {
     let mut found = None;
     for algorithm in Algorithm::ALL {
         let mut values = headers.get_all(algorithm.header()).iter();
@@ -298,7 +319,7 @@ pub(crate) fn claimed_header(headers: &HeaderMap) -> S3Result<Option<(Algorithm,
             return Err(too_many());
         }
         let text = value.to_str().map_err(|_| algorithm.bad_value())?;
-        found = Some((algorithm, algorithm.decode(text)?));
+        found = Some((algorithm, text.to_owned()));
     }
     Ok(found)
 }
