@@ -11,6 +11,8 @@ mod rule;
 #[cfg(test)]
 mod rule_tests;
 mod worker;
+#[cfg(test)]
+mod worker_tests;
 
 use std::time::Duration;
 

@@ -30,7 +30,7 @@ const VERSIONS_PAGE: usize = 500;
 /// Uploads in one page.
 const UPLOADS_PAGE: i64 = 100;
 /// Versions that one transaction ends: it holds up other writes only shortly.
-const BATCH: usize = 32;
+const BATCH: usize = 64;
 /// The catalog's key for where the pass is.
 const PLACE: &str = "lifecycle";
 
@@ -86,7 +86,7 @@ impl Place {
 }
 
 /// A version that looked due.
-type Target = (Vec<u8>, i64);
+pub(super) type Target = (Vec<u8>, i64);
 
 impl Store {
     /// Ends everything that is due in all containers. Passes of one store wait for each other.
@@ -351,7 +351,7 @@ fn is_due(rules: &[Rule], subject: &Subject<'_>, day: i64) -> bool {
 }
 
 /// Ends those of a batch that are still due, by the rules as they are now.
-fn end_batch(
+pub(super) fn end_batch(
     tx: &mut WriteTx<'_>,
     id: ContainerId,
     day: i64,

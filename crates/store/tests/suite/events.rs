@@ -51,6 +51,7 @@ async fn changes_are_announced_to_those_who_asked() {
         condition: Condition::default(),
         replace: None,
         tags: None,
+        encryption: None,
         guards: Default::default(),
         refuse_copy_onto_itself: true,
     };
