@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the black-box suites need; does nothing when all of it is there.
 #
-# Debian packages (rclone, restic, s3cmd, curl, PostgreSQL, Node.js) come by apt, directly as root or
+# Debian packages (rclone, restic, s3cmd, curl, PostgreSQL, Node.js, NATS, RabbitMQ) come by apt, directly as root or
 # through sudo. Python packages, among them the AWS CLI, go into .cache/venv of the repository.
 # Promises: idempotent; touches nothing outside apt and .cache.
 set -euo pipefail
@@ -22,6 +22,8 @@ need restic restic
 need s3cmd s3cmd
 need node nodejs
 need npm npm
+need nats-server nats-server
+need rabbitmq-server rabbitmq-server
 need python3 python3
 ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 || missing+=(postgresql)
 

@@ -30,8 +30,8 @@ pub use listing::{
 pub use rows::{
     AccessKeyRow, AccountId, AccountRow, AccountUsage, AddedRefs, BlobKind, BlobRow, BlobState,
     BlobTotals, BlockRow, BucketRow, ChangeKind, ChangeRow, Cluster, ContainerId, ContainerRow,
-    ContainerState, NewContainer, PackUsage, PartRow, ReleasedRow, UploadMarker, UploadRow, UserId,
-    UserRow, VersionRow, VersionSummary, Versioning,
+    ContainerState, DeliveryRow, EventRow, NewContainer, PackUsage, PartRow, ReleasedRow,
+    UploadMarker, UploadRow, UserId, UserRow, VersionRow, VersionSummary, Versioning,
 };
 pub use table::{Column, TableDef};
 pub use tx::{ReadTx, WriteTx};

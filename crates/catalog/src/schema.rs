@@ -80,3 +80,16 @@ CREATE TABLE released (
     PRIMARY KEY (account_id, block_id)) WITHOUT ROWID;
 CREATE INDEX released_block ON released (block_id);
 ";
+
+/// Events: what front ends announce of objects, and what is on its way to each receiver. Neither is
+/// journaled.
+pub(crate) const VERSION_2: &str = "
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY, container_id INTEGER NOT NULL, created INTEGER NOT NULL,
+    kind TEXT NOT NULL, path BLOB NOT NULL, seq INTEGER NOT NULL, serial INTEGER NOT NULL,
+    size INTEGER NOT NULL, etag TEXT NOT NULL, null_version INTEGER NOT NULL, author INTEGER, meta BLOB NOT NULL);
+CREATE TABLE delivery (
+    target TEXT NOT NULL, id INTEGER NOT NULL, created INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (target, id));
+CREATE INDEX delivery_created ON delivery (created);
+";

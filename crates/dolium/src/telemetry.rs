@@ -21,7 +21,8 @@ pub(crate) enum LogFormat {
 /// Starts logging. `filter` is a level or `tracing` directives.
 pub(crate) fn log(format: LogFormat, filter: &str) -> Result<()> {
     // s3s reports what clients do wrong as errors of its own; the S3 front end logs requests itself.
-    let filter = EnvFilter::try_new(format!("{filter},s3s=off"))
+    // Clients of brokers report every connection; the notifier says what does not work.
+    let filter = EnvFilter::try_new(format!("{filter},s3s=off,async_nats=off,lapin=off"))
         .with_context(|| format!("cannot read the log filter {filter:?}; try \"info\""))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

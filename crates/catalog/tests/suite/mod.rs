@@ -1,5 +1,6 @@
 //! The suite that both engines pass: everything a caller may rely on, through the public interface.
 
+mod events;
 mod fixture;
 mod journal;
 mod listing;
@@ -18,6 +19,7 @@ pub(crate) async fn run(catalog: &Catalog, other: &Catalog) {
     listing::run(catalog).await;
     references::run(catalog).await;
     journal::run(catalog).await;
+    events::run(catalog).await;
     writer::run(catalog).await;
     recovery::run(catalog, other).await;
 }

@@ -50,6 +50,20 @@ pub(crate) fn check(config: &Config, text: &str) -> Vec<Mistake> {
         }
         checker.array(array, &names);
     }
+    let mut targets = BTreeMap::new();
+    for target in &config.notify {
+        let (name, at) = (target.name.get_ref(), target.name.span().start);
+        checker.name("notify target", name, at);
+        if targets.insert(name.clone(), ()).is_some() {
+            checker.add(
+                at,
+                format!("the notify target `{name}` is there twice; names must differ"),
+            );
+        }
+        for mistake in target.mistakes() {
+            checker.add(at, format!("notify target `{name}`: {mistake}"));
+        }
+    }
     if config.arrays.is_empty() {
         checker.found.push(Mistake {
             line: None,
@@ -57,6 +71,10 @@ pub(crate) fn check(config: &Config, text: &str) -> Vec<Mistake> {
                    `dolium config example` shows one"
                 .to_owned(),
         });
+    }
+    if !(1..=super::DAY_SECONDS).contains(&config.lifecycle.day_seconds) {
+        let text = "lifecycle.day_seconds is 1 to 86400".to_owned();
+        checker.found.push(Mistake { line: None, text });
     }
     if config.tls.is_none() && !config.listen.insecure {
         for address in [config.listen.s3, config.listen.http] {

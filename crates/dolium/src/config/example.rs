@@ -40,6 +40,9 @@ engine = "sqlite"              # a file in the data directory
 # garbage_age_seconds = 86400  # how long a block nothing refers to is kept
 # orphan_age_seconds = 3600    # how long a blob the catalog does not know is left alone
 
+[lifecycle]
+# day_seconds = 86400          # a day of lifecycle rules; shorter for tests of them only
+
 # The storage services. Values of options may come from the environment or from files:
 #   secret_access_key = { env = "B2_SECRET" }   or   { file = "/run/secrets/b2" }
 
@@ -69,4 +72,27 @@ name = "default"
 layout = "erasure:3+1"         # or "mirror:2", "erasure:4+2" …
 providers = ["disk", "nas", "bucket-a", "bucket-b"]
 # degraded_writes = "allow"    # "refuse": a write needs one shard more than a read
+
+# Who may be told of objects that come and go. A bucket's notification configuration names a target
+# by its ARN, here arn:dolium:sqs::hook.
+# [[notify]]
+# name = "hook"
+# kind = "webhook"
+# url = "https://example.org/events"
+# token = { env = "HOOK_TOKEN" }          # sent as a bearer token
+#
+# [[notify]]
+# name = "bus"
+# kind = "nats"
+# url = "nats://localhost:4222"           # or tls://
+# subject = "dolium.events"
+# credentials = { file = "/etc/dolium/nats.creds" }  # or token = …
+# jetstream = false            # true: delivered means that a stream has stored it
+#
+# [[notify]]
+# name = "rabbit"
+# kind = "rabbitmq"
+# url = { env = "RABBIT_URL" }            # amqp://user:password@host:5672/vhost, or amqps://
+# exchange = "events"
+# routing_key = "dolium"
 "#;

@@ -164,4 +164,47 @@ mod tests {
         assert!(has(11, "`b`"), "{found:?}");
         assert!(has(10, "4 providers"), "{found:?}");
     }
+
+    #[test]
+    fn notify_targets_are_checked() {
+        let text = "[[provider]]\nname = \"a\"\nkind = \"directory\"\noptions = { path = \"/a\" }\n\
+                    [[array]]\nname = \"x\"\nlayout = \"mirror:1\"\nproviders = [\"a\"]\n";
+        let with = |target: &str| mistakes(&format!("{text}[[notify]]\n{target}"));
+        let hook = "name = \"hook\"\nkind = \"webhook\"\nurl = \"http://localhost/\"\n";
+        let array = mistakes(text);
+        assert_eq!(with(hook), array);
+        let twice = with(&format!("{hook}[[notify]]\n{hook}"));
+        assert!(
+            twice
+                .iter()
+                .any(|(line, text)| *line == Some(14) && text.contains("twice"))
+        );
+        for (target, part) in [
+            (
+                "name = \"b\"\nkind = \"webhok\"\n",
+                "Did you mean `webhook`?",
+            ),
+            ("name = \"b\"\nkind = \"webhook\"\n", "url"),
+            (
+                "name = \"b\"\nkind = \"webhook\"\nurl = \"ftp://x\"\n",
+                "http://",
+            ),
+            (
+                "name = \"b\"\nkind = \"nats\"\nurl = \"nats://x\"\n",
+                "subject",
+            ),
+            (
+                "name = \"b\"\nkind = \"webhook\"\nurl = \"http://x\"\nsubject = \"s\"\n",
+                "subject",
+            ),
+            (
+                "name = \"b\"\nkind = \"rabbitmq\"\nurl = \"amqp://x\"\nexchange = \"\"\nrouting_key = \"\"\n",
+                "queue",
+            ),
+        ] {
+            let found = with(target);
+            let told = found.iter().any(|(_, text)| text.contains(part));
+            assert!(told, "{target}: {found:?}");
+        }
+    }
 }

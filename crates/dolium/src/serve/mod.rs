@@ -3,6 +3,7 @@
 mod counted;
 mod health;
 mod listener;
+mod notify;
 mod tls;
 
 use std::net::SocketAddr;
@@ -23,9 +24,11 @@ use crate::admin;
 use crate::compose::Components;
 use crate::config::Config;
 
-/// How long running requests may go on after a stop was asked for; together with the flush below ten
+/// How long running requests may go on after a stop was asked for; together with what follows ten
 /// seconds, after which service managers kill.
 const DRAIN_MAX: Duration = Duration::from_secs(6);
+/// How long the notifier may take to put down what it does.
+const NOTIFY_MAX: Duration = Duration::from_secs(1);
 /// How long the store may take to write what is committed.
 const FLUSH_MAX: Duration = Duration::from_secs(3);
 
@@ -75,11 +78,13 @@ pub(crate) async fn run(
         connections_max: config.limits.connections,
     };
     let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
+    let notifier = notify::start(config, &components)?;
     let s3 = service(S3Settings {
         store: components.store.clone(),
         identity: components.identity.clone(),
         domains: config.s3.domains.clone(),
         region: config.s3.region.clone(),
+        notify_targets: notifier.targets(),
         sigv2: config.s3.sigv2,
         post_sigv2: config.s3.post_sigv2,
         website_domains: config.s3.website_domains.clone(),
@@ -113,6 +118,14 @@ pub(crate) async fn run(
         .is_err()
     {
         tracing::warn!("some requests did not finish in time and were cut off");
+    }
+    if tokio::time::timeout(NOTIFY_MAX, notifier.close())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            "notification did not stop in time; what was not delivered is delivered later"
+        );
     }
     let closed = tokio::time::timeout(FLUSH_MAX, components.store.close()).await;
     drop(std::fs::remove_file(components.data_dir.socket()));

@@ -33,6 +33,10 @@ fn sentence(code: &str) -> &'static str {
     }
 }
 
+/// The id of a request, among its extensions.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(pub(crate) String);
+
 /// Hands out request ids: unique in a process, and different from one process to the next.
 pub(crate) struct RequestIds {
     base: u64,

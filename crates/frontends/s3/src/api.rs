@@ -3,6 +3,8 @@
 //! Promises: a table, operation by operation, of who serves it.
 //! Does not: contain any of their logic.
 
+use std::sync::Arc;
+
 use dolium_identity::{Identity, Principal};
 use dolium_store::access::Action;
 use dolium_store::{ANONYMOUS_ID, Attributes, ContainerName, Store};
@@ -12,8 +14,8 @@ use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result};
 use crate::error::{not_configured, of_store};
 use crate::service::S3Settings;
 use crate::{
-    access, acl, bucket, copy, cors, encryption, listing, multipart, object, object_lock, part,
-    reading, tagging, version_listing, website,
+    access, acl, bucket, copy, cors, encryption, lifecycle, listing, multipart, notification,
+    object, object_lock, part, payment, reading, tagging, version_listing, website,
 };
 
 /// The operations over one store.
@@ -21,6 +23,7 @@ pub(crate) struct Api {
     pub(crate) store: Store,
     pub(crate) region: String,
     pub(crate) identity: Identity,
+    pub(crate) notify_targets: Arc<[String]>,
 }
 
 impl Api {
@@ -30,6 +33,7 @@ impl Api {
             store: settings.store,
             region: settings.region,
             identity: settings.identity,
+            notify_targets: settings.notify_targets,
         }
     }
 
@@ -185,6 +189,13 @@ operations! {
         get_bucket_tagging(GetBucketTaggingInput) -> GetBucketTaggingOutput: tagging::get_bucket;
         put_bucket_tagging(PutBucketTaggingInput) -> PutBucketTaggingOutput: tagging::put_bucket;
         delete_bucket_tagging(DeleteBucketTaggingInput) -> DeleteBucketTaggingOutput: tagging::delete_bucket;
+        get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput: lifecycle::get;
+        put_bucket_lifecycle_configuration(PutBucketLifecycleConfigurationInput) -> PutBucketLifecycleConfigurationOutput: lifecycle::put;
+        delete_bucket_lifecycle(DeleteBucketLifecycleInput) -> DeleteBucketLifecycleOutput: lifecycle::delete;
+        get_bucket_request_payment(GetBucketRequestPaymentInput) -> GetBucketRequestPaymentOutput: payment::get;
+        put_bucket_request_payment(PutBucketRequestPaymentInput) -> PutBucketRequestPaymentOutput: payment::put;
+        get_bucket_accelerate_configuration(GetBucketAccelerateConfigurationInput) -> GetBucketAccelerateConfigurationOutput: payment::accelerate;
+        put_bucket_accelerate_configuration(PutBucketAccelerateConfigurationInput) -> PutBucketAccelerateConfigurationOutput: payment::put_accelerate;
         get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput: tagging::get;
         put_object_tagging(PutObjectTaggingInput) -> PutObjectTaggingOutput: tagging::put;
         delete_object_tagging(DeleteObjectTaggingInput) -> DeleteObjectTaggingOutput: tagging::delete;
@@ -197,6 +208,8 @@ operations! {
         put_object_retention(PutObjectRetentionInput) -> PutObjectRetentionOutput: object_lock::put_retention;
         get_object_legal_hold(GetObjectLegalHoldInput) -> GetObjectLegalHoldOutput: object_lock::legal_hold;
         put_object_legal_hold(PutObjectLegalHoldInput) -> PutObjectLegalHoldOutput: object_lock::put_legal_hold;
+        get_bucket_notification_configuration(GetBucketNotificationConfigurationInput) -> GetBucketNotificationConfigurationOutput: notification::get;
+        put_bucket_notification_configuration(PutBucketNotificationConfigurationInput) -> PutBucketNotificationConfigurationOutput: notification::put;
         get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput: cors::get;
         put_bucket_cors(PutBucketCorsInput) -> PutBucketCorsOutput: cors::put;
         delete_bucket_cors(DeleteBucketCorsInput) -> DeleteBucketCorsOutput: cors::delete;
@@ -222,13 +235,10 @@ operations! {
         list_parts(ListPartsInput) -> ListPartsOutput: part::list;
     }
     unset {
-        get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput: GetLifecycleConfiguration, NoSuchLifecycleConfiguration;
         get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput: GetReplicationConfiguration, ReplicationConfigurationNotFoundError;
     }
     empty {
         get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput: GetBucketLogging;
-        get_bucket_accelerate_configuration(GetBucketAccelerateConfigurationInput) -> GetBucketAccelerateConfigurationOutput: GetAccelerateConfiguration;
-        get_bucket_notification_configuration(GetBucketNotificationConfigurationInput) -> GetBucketNotificationConfigurationOutput: GetBucketNotification;
     }
 
     /// Objects are not shared by torrent; AWS has ended it too.
@@ -239,16 +249,5 @@ operations! {
         let action = Action::ListBucket;
         bucket::require(self, &request, &request.input.bucket, action).await?;
         not_configured(S3ErrorCode::NoSuchKey)
-    }
-
-    /// The owner pays.
-    async fn get_bucket_request_payment(
-        &self,
-        request: S3Request<dto::GetBucketRequestPaymentInput>,
-    ) -> S3Result<S3Response<dto::GetBucketRequestPaymentOutput>> {
-        let action = Action::GetBucketRequestPayment;
-        bucket::require(self, &request, &request.input.bucket, action).await?;
-        let payer = Some(dto::Payer::from_static(dto::Payer::BUCKET_OWNER));
-        Ok(S3Response::new(dto::GetBucketRequestPaymentOutput { payer }))
     }
 }

@@ -9,12 +9,13 @@
 use std::sync::{Arc, OnceLock};
 
 use dolium_identity::{Identity, Principal, Secret};
-use dolium_store::{Caller, ContainerName, Store};
+use dolium_store::{Caller, ContainerName, REQUEST_ID, Store};
 use http::HeaderMap;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Result};
 
+use crate::answer::RequestId;
 use crate::circumstances::{self, Peer};
 use crate::error::{of_store, refuse};
 use crate::names::container;
@@ -99,6 +100,9 @@ impl S3Access for Gate {
         self.check_expected_owners(context).await?;
         let peer = context.extensions_mut().get::<Peer>().copied();
         let mut circumstances = circumstances::gather(context.headers(), context.uri(), peer);
+        if let Some(RequestId(id)) = context.extensions_mut().get::<RequestId>() {
+            circumstances.set(REQUEST_ID, id.clone());
+        }
         if by_form {
             circumstances.set("s3:authType", "POST");
         }

@@ -21,7 +21,7 @@ use s3s::stream::DynByteStream;
 use s3s::xml::Deserialize;
 use s3s::{Body, S3ErrorCode, S3Result};
 
-use crate::answer::{self, RequestIds};
+use crate::answer::{self, RequestId, RequestIds};
 use crate::api::Api;
 use crate::auth::{self, Gate, Keys, in_request};
 use crate::chunked::Guarded;
@@ -34,6 +34,7 @@ use crate::host::Domains;
 use crate::names::{BucketRules, container};
 use crate::query::Query;
 use crate::setting;
+use crate::unannounced;
 use crate::verdict::Verdict;
 use crate::website::{self, Visit};
 
@@ -51,6 +52,8 @@ pub struct S3Settings {
     pub domains: Vec<String>,
     /// The region that it says it is in.
     pub region: String,
+    /// Names of the targets that buckets may send events to.
+    pub notify_targets: Arc<[String]>,
     /// Whether requests may be signed with version 2, which protects no body and knows no region.
     pub sigv2: bool,
     /// Whether policies of browser forms may be signed with version 2.
@@ -107,8 +110,9 @@ pub fn service(settings: S3Settings) -> S3FrontEnd {
 
 impl S3FrontEnd {
     /// Answers one request.
-    pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
+    pub async fn answer(&self, mut request: Request<Body>) -> Response<Body> {
         let id = self.0.ids.next();
+        request.extensions_mut().insert(RequestId(id.clone()));
         let resource = request.uri().path().to_owned();
         let method = request.method().clone();
         let of_attributes = Query::parse(request.uri().query()).has("attributes");
@@ -231,7 +235,10 @@ impl S3FrontEnd {
         }
         parts.extensions.insert(verdict.clone());
         let wrapped: DynByteStream = match kind {
-            BodyKind::Plain => return Ok(Request::from_parts(parts, body)),
+            BodyKind::Plain => {
+                let body = unannounced::announce(&mut parts, body).await?;
+                return Ok(Request::from_parts(parts, body));
+            }
             BodyKind::Chunked(chunks, len) => {
                 Box::pin(Guarded::new(body, chunks, len, verdict.clone()))
             }

@@ -6,6 +6,7 @@ use dolium_access::Action;
 use dolium_block::{BlockId, Node};
 use dolium_catalog::ReadTx;
 
+use super::event::{Cause, Occasion};
 use super::guards::settle;
 use super::uploads::{UPLOAD, recoded};
 use super::writing::{self, NewVersion};
@@ -15,6 +16,7 @@ use crate::digest::DigestSet;
 use crate::envelope::{self, Encryption, SEALED};
 use crate::ingest::NewBlocks;
 use crate::lane::Lane;
+use crate::lifecycle::with_expiry;
 use crate::lock::LOCK;
 use crate::permission::{self, ACCESS, ReadAction, TAGS, Target, permitted};
 use crate::reader::load_node;
@@ -73,6 +75,7 @@ impl Store {
             blocks.nodes = load_references(self.lane(&container)?, &new.root).await?;
         }
         let who = who.clone();
+        let day = self.inner.settings.lifecycle_day;
         self.commit(move |tx| {
             let target = Target::Path(new.path.as_str().as_bytes());
             let row = permitted(tx, &who, &name, Action::PutObject, target)?;
@@ -81,8 +84,9 @@ impl Store {
             let serial = tx.lock_container(row.id)?.seq;
             writing::check(tx, &row, &new.path, &condition)?;
             writing::link(tx, &row.array_name, &row, &new.root, &blocks)?;
-            let version = writing::write_version(tx, &row, serial, new)?;
-            rows::version(version, true)
+            let occasion = Occasion::new(Cause::Copy, &who);
+            let version = writing::write_version(tx, &row, serial, new, &occasion)?;
+            Ok(with_expiry(&row, day, rows::version(version, true)?))
         })
         .await
     }
@@ -117,8 +121,16 @@ impl Store {
             })
         });
         let (container, path) = (request.container, request.path);
-        self.put(who, &container, &path, description, request.condition, put)
-            .await
+        let target = (&container, &path);
+        self.put_as(
+            Cause::Copy,
+            who,
+            target,
+            description,
+            request.condition,
+            put,
+        )
+        .await
     }
 }
 

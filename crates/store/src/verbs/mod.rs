@@ -2,14 +2,17 @@
 
 mod containers;
 mod copies;
+mod event;
 mod guards;
 mod listings;
 mod objects;
 mod settings;
 mod uploads;
-mod writing;
+pub(crate) mod writing;
 
 pub use containers::ContainerRequest;
+pub(crate) use event::Occasion;
+pub use event::{Cause, REQUEST_ID};
 pub use settings::{AccessSettings, ContainerOwner};
 pub use uploads::{PART_NUMBER_MAX, UploadEntry};
 

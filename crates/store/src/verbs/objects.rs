@@ -10,12 +10,14 @@ use dolium_catalog::{
 };
 use futures::stream::BoxStream;
 
+use super::event::{Cause, Occasion};
 use super::guards::settle;
 use super::writing::{self, NewVersion};
 use crate::caller::Caller;
 use crate::condition::Present;
 use crate::envelope::{self, CustomerKey, Encryption};
 use crate::ingest::{self, Ingested};
+use crate::lifecycle::with_expiry;
 use crate::lock;
 use crate::names::{ContainerName, ObjectPath, Selector, Serial};
 use crate::permission::{self, ReadAction, Target, permitted};
@@ -32,6 +34,21 @@ impl Store {
         who: &Caller,
         container: &ContainerName,
         path: &ObjectPath,
+        description: Description,
+        condition: Condition,
+        put: PutRequest,
+    ) -> Result<Version> {
+        let target = (container, path);
+        self.put_as(Cause::Put, who, target, description, condition, put)
+            .await
+    }
+
+    /// Stores an object for a reason that its event tells.
+    pub(crate) async fn put_as(
+        &self,
+        cause: Cause,
+        who: &Caller,
+        (container, path): (&ContainerName, &ObjectPath),
         mut description: Description,
         condition: Condition,
         put: PutRequest,
@@ -70,6 +87,7 @@ impl Store {
             root,
         };
         let (who, container) = (who.clone(), container.clone());
+        let day = self.inner.settings.lifecycle_day;
         self.commit(move |tx| {
             let target = Target::Path(new.path.as_str().as_bytes());
             let row = permitted(tx, &who, &container, Action::PutObject, target)?;
@@ -78,8 +96,9 @@ impl Store {
             let serial = tx.lock_container(row.id)?.seq;
             writing::check(tx, &row, &new.path, &condition)?;
             writing::link(tx, &row.array_name, &row, &new.root, &new_blocks)?;
-            let version = writing::write_version(tx, &row, serial, new)?;
-            rows::version(version, true)
+            let occasion = Occasion::new(cause, &who);
+            let version = writing::write_version(tx, &row, serial, new, &occasion)?;
+            Ok(with_expiry(&row, day, rows::version(version, true)?))
         })
         .await
     }
@@ -164,12 +183,13 @@ impl Store {
         source: &Source,
         action: ReadAction,
     ) -> Result<Version> {
-        let (_, row, current) = self.open_source(who, source, action).await?;
+        let (container, row, current) = self.open_source(who, source, action).await?;
         let version = rows::version(row, current)?;
         if action.needs_key() {
             envelope::open(&self.inner.keys, &version.attributes, source.key.as_ref())?;
         }
-        Ok(version)
+        let day = self.inner.settings.lifecycle_day;
+        Ok(with_expiry(&container, day, version))
     }
 
     /// Opens a version for reading.
@@ -177,8 +197,9 @@ impl Store {
         let (container, row, current) = self.open_source(who, source, ReadAction::GET).await?;
         let range = resolve(range, row.size as u64)?;
         let body = self.content(&container, &row, range.clone(), source.key.as_ref())?;
+        let day = self.inner.settings.lifecycle_day;
         Ok(Reading {
-            version: rows::version(row, current)?,
+            version: with_expiry(&container, day, rows::version(row, current)?),
             range,
             body,
         })
@@ -289,27 +310,34 @@ fn delete_current(
     permission::require(tx, who, container, Action::DeleteObject, target)?;
     let serial = tx.lock_container(container.id)?.seq;
     writing::check(tx, container, path, &request.condition)?;
-    remove_current(tx, who, container, serial, path)
+    remove_current(
+        tx,
+        &Occasion::new(Cause::Delete, who),
+        container,
+        serial,
+        path,
+    )
 }
 
 /// What a deletion without a version does under the container's versioning.
 pub(crate) fn remove_current(
     tx: &mut WriteTx<'_>,
-    who: &Caller,
+    occasion: &Occasion<'_>,
     container: &ContainerRow,
     serial: i64,
     path: &ObjectPath,
 ) -> Result<Deleted> {
     let path = path.as_str().as_bytes();
+    let who = occasion.who();
     if container.versioning == RowVersioning::Off {
         let Some(gone) = tx.head(container.id, path)? else {
             return Ok(Deleted::default());
         };
         lock::check_delete(tx, who, container, &gone, false)?;
-        writing::remove_version(tx, container, serial, &gone)?;
+        writing::remove_version(tx, container, serial, &gone, occasion)?;
         return Ok(Deleted::default());
     }
-    let marker = writing::write_marker(tx, container, serial, path, who.author().0)?;
+    let marker = writing::write_marker(tx, container, serial, path, who.author().0, occasion)?;
     Ok(Deleted {
         marker: Some((Serial(marker.serial), marker.null_version)),
         removed: None,
@@ -339,7 +367,8 @@ fn delete_version(
     };
     request.condition.check_write(Some(Present::of(&gone)))?;
     lock::check_delete(tx, who, container, &gone, request.bypass_governance)?;
-    writing::remove_version(tx, container, serial, &gone)?;
+    let occasion = Occasion::new(Cause::Delete, who);
+    writing::remove_version(tx, container, serial, &gone, &occasion)?;
     let marker = gone.cluster == Cluster::Deleted;
     Ok(Deleted {
         marker: None,

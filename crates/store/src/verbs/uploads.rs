@@ -1,9 +1,12 @@
 //! Multipart uploads: parts are stored as they come and joined by joining their block lists.
 
+use std::time::Duration;
+
 use dolium_access::Action;
 use dolium_block::Node;
 use dolium_catalog::{ContainerRow, PartRow, ReadTx, UploadMarker, UploadRow, WriteTx};
 
+use super::event::{Cause, Occasion};
 use super::guards::settle;
 use super::objects::resolve;
 use super::writing::{self, NewVersion};
@@ -12,6 +15,7 @@ use crate::clock::now;
 use crate::digest::DigestSet;
 use crate::envelope::{self, Encryption, ObjectKey, PART_SALT};
 use crate::ingest::{self, Ingested, Intake, NewBlocks};
+use crate::lifecycle::with_expiry;
 use crate::names::{ContainerName, ObjectPath};
 use crate::permission::{ReadAction, Target, permitted};
 use crate::reader::ExtentWalk;
@@ -88,15 +92,15 @@ impl Store {
         .await
     }
 
-    /// Describes an upload.
+    /// Describes an upload to who may do this with it.
     pub async fn upload(
         &self,
         who: &Caller,
         container: &ContainerName,
         path: &ObjectPath,
         upload_id: &str,
+        action: Action,
     ) -> Result<Upload> {
-        let action = Action::ListMultipartUploadParts;
         let (_, row) = self
             .open_upload(who, container, path, upload_id, action)
             .await?;
@@ -323,6 +327,7 @@ impl Store {
             new,
             blocks,
             condition: request.condition,
+            day: self.inner.settings.lifecycle_day,
         };
         let (who, container) = (who.clone(), container.clone());
         self.commit(move |tx| completion.commit(tx, &who, &container))
@@ -507,6 +512,7 @@ struct Completion {
     new: NewVersion,
     blocks: NewBlocks,
     condition: Condition,
+    day: Duration,
 }
 
 impl Completion {
@@ -536,8 +542,10 @@ impl Completion {
         for part in tx.delete_upload(row.id, &self.upload.upload_id)? {
             writing::unlink(tx, &row, &part.list)?;
         }
-        let version = writing::write_version(tx, &row, serial, self.new.clone())?;
-        rows::version(version, true)
+        let occasion = Occasion::new(Cause::CompleteMultipartUpload, who);
+        let version = writing::write_version(tx, &row, serial, self.new.clone(), &occasion)?;
+        let version = rows::version(version, true)?;
+        Ok(with_expiry(&row, self.day, version))
     }
 }
 

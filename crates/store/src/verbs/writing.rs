@@ -12,6 +12,7 @@ use dolium_catalog::{
     Versioning as RowVersioning, WriteTx,
 };
 
+use super::event::{self, Occasion};
 use crate::blobs::blob_row;
 use crate::clock::now;
 use crate::condition::Present;
@@ -114,6 +115,7 @@ pub(crate) fn write_version(
     container: &ContainerRow,
     serial: i64,
     mut new: NewVersion,
+    occasion: &Occasion<'_>,
 ) -> Result<VersionRow> {
     lock::apply_default(container, &mut new.description.attributes)?;
     let path = new.path.as_str().as_bytes().to_vec();
@@ -135,6 +137,7 @@ pub(crate) fn write_version(
     };
     tx.insert_version(&row)?;
     note_change(tx, container, serial, ChangeKind::Put, &row)?;
+    event::created(tx, container, &row, occasion)?;
     check_quota(tx, container)?;
     Ok(row)
 }
@@ -146,6 +149,7 @@ pub(crate) fn write_marker(
     serial: i64,
     path: &[u8],
     author: i64,
+    occasion: &Occasion<'_>,
 ) -> Result<VersionRow> {
     make_way(tx, container, path)?;
     let row = VersionRow {
@@ -165,6 +169,7 @@ pub(crate) fn write_marker(
     };
     tx.insert_version(&row)?;
     note_change(tx, container, serial, ChangeKind::Delete, &row)?;
+    event::marked(tx, container, &row, occasion)?;
     Ok(row)
 }
 
@@ -199,9 +204,11 @@ pub(crate) fn remove_version(
     container: &ContainerRow,
     change: i64,
     gone: &VersionRow,
+    occasion: &Occasion<'_>,
 ) -> Result<()> {
     tx.delete_version(container.id, &gone.path, gone.serial)?;
     unlink(tx, container, &gone.list)?;
+    event::removed(tx, container, change, gone, occasion)?;
     let head = tx.head(container.id, &gone.path)?;
     let was_head = head.as_ref().is_none_or(|head| head.serial < gone.serial);
     if !was_head {

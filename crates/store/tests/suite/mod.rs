@@ -3,7 +3,9 @@
 mod collection;
 mod crash;
 mod dedup;
+mod events;
 mod hazards;
+mod lifecycle;
 mod model;
 mod objects;
 mod recovery;

@@ -1,0 +1,199 @@
+//! Rules: which events of a container go to which target.
+//!
+//! A container keeps its rules as JSON; a front end writes them, checked, with [`encode_rules`].
+//!
+//! Promises: names of events are those of S3; matching looks at bytes, as keys are opaque.
+//! Does not: know whether a rule's target is configured.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// Rules that one container may have, as on AWS.
+pub const RULES_MAX: usize = 100;
+
+/// The events that happen here, by family.
+const KNOWN: [(Family, &str, &[&str]); 3] = [
+    (
+        Family::Created,
+        "ObjectCreated",
+        &["Put", "Post", "Copy", "CompleteMultipartUpload"],
+    ),
+    (
+        Family::Removed,
+        "ObjectRemoved",
+        &["Delete", "DeleteMarkerCreated"],
+    ),
+    (
+        Family::Expired,
+        "LifecycleExpiration",
+        &["Delete", "DeleteMarkerCreated"],
+    ),
+];
+
+/// A family of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Objects that came.
+    Created,
+    /// Objects that users removed.
+    Removed,
+    /// Objects that rules removed.
+    Expired,
+}
+
+/// A rule of a container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Its name in the container's configuration.
+    pub id: String,
+    /// The target's name.
+    pub target: String,
+    /// The events, such as `s3:ObjectCreated:*`.
+    pub events: Vec<String>,
+    /// Only objects whose key begins so.
+    #[serde(default)]
+    pub prefix: String,
+    /// Only objects whose key ends so.
+    #[serde(default)]
+    pub suffix: String,
+}
+
+/// The family of an event's name with `s3:` before it and perhaps `*` at its end; `None` for names
+/// of events that never happen here.
+pub fn event_pattern(name: &str) -> Option<Family> {
+    let (family, kind) = name.strip_prefix("s3:")?.split_once(':')?;
+    let known = KNOWN.iter().find(|(_, known, _)| *known == family);
+    known
+        .filter(|(_, _, kinds)| kind == "*" || kinds.contains(&kind))
+        .map(|(family, _, _)| *family)
+}
+
+/// Rules as a container keeps them.
+pub fn encode_rules(rules: &[Rule]) -> String {
+    serde_json::to_string(rules).expect("lists of strings are always JSON")
+}
+
+/// The reverse of [`encode_rules`].
+pub(crate) fn decode_rules(text: &str) -> Result<Vec<Rule>> {
+    let malformed = |error: serde_json::Error| Error::Rules(error.to_string());
+    let rules: Vec<Rule> = serde_json::from_str(text).map_err(malformed)?;
+    if rules.len() > RULES_MAX {
+        return Err(Error::Rules(format!("there are more than {RULES_MAX}")));
+    }
+    Ok(rules)
+}
+
+impl Rule {
+    /// Whether an event, named without `s3:`, of this key is meant.
+    pub(crate) fn wants(&self, kind: &str, key: &[u8]) -> bool {
+        let begins = key.starts_with(self.prefix.as_bytes());
+        let ends = key.ends_with(self.suffix.as_bytes());
+        begins && ends && self.events.iter().any(|pattern| fits(pattern, kind))
+    }
+}
+
+fn fits(pattern: &str, kind: &str) -> bool {
+    let Some(pattern) = pattern.strip_prefix("s3:") else {
+        return false;
+    };
+    match pattern.strip_suffix('*') {
+        Some(family) => kind.starts_with(family),
+        None => pattern == kind,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rule(events: &[&str], prefix: &str, suffix: &str) -> Rule {
+        Rule {
+            id: "1".to_owned(),
+            target: "hook".to_owned(),
+            events: events.iter().map(|event| (*event).to_owned()).collect(),
+            prefix: prefix.to_owned(),
+            suffix: suffix.to_owned(),
+        }
+    }
+
+    #[test]
+    fn patterns() {
+        assert_eq!(event_pattern("s3:ObjectCreated:*"), Some(Family::Created));
+        assert_eq!(event_pattern("s3:ObjectCreated:Put"), Some(Family::Created));
+        assert_eq!(
+            event_pattern("s3:ObjectRemoved:Delete"),
+            Some(Family::Removed)
+        );
+        let expired = event_pattern("s3:LifecycleExpiration:DeleteMarkerCreated");
+        assert_eq!(expired, Some(Family::Expired));
+        for bad in [
+            "",
+            "*",
+            "s3:*",
+            "s3:ObjectCreated",
+            "s3:ObjectCreated:",
+            "s3:ObjectCreated:P*",
+            "ObjectCreated:Put",
+            "s3:ObjectRemoved:Put",
+            "s3:ObjectRestore:Post",
+        ] {
+            assert_eq!(event_pattern(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn events_and_filters() {
+        let created = rule(&["s3:ObjectCreated:*"], "in/", ".jpg");
+        assert!(created.wants("ObjectCreated:Put", b"in/a.jpg"));
+        assert!(created.wants("ObjectCreated:Copy", b"in/.jpg"));
+        assert!(!created.wants("ObjectRemoved:Delete", b"in/a.jpg"));
+        assert!(!created.wants("ObjectCreated:Put", b"in/a.png"));
+        assert!(!created.wants("ObjectCreated:Put", b"out/a.jpg"));
+        let removed = rule(&["s3:ObjectRemoved:Delete"], "", "");
+        assert!(removed.wants("ObjectRemoved:Delete", b""));
+        assert!(!removed.wants("ObjectRemoved:DeleteMarkerCreated", b""));
+        assert!(!removed.wants("LifecycleExpiration:Delete", b""));
+    }
+
+    #[test]
+    fn too_many_rules_are_refused() {
+        let rules = vec![rule(&[], "", ""); RULES_MAX + 1];
+        assert!(decode_rules(&encode_rules(&rules[1..])).is_ok());
+        assert!(decode_rules(&encode_rules(&rules)).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn rules_survive(id in ".*", prefix in ".*", suffix in ".*", events in prop::collection::vec(".*", 0..4)) {
+            let rule = Rule { id, target: "t".to_owned(), events, prefix, suffix };
+            let text = encode_rules(std::slice::from_ref(&rule));
+            prop_assert_eq!(decode_rules(&text).unwrap(), vec![rule]);
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in ".*", kind in ".*", key in prop::collection::vec(any::<u8>(), 0..20)) {
+            for rule in decode_rules(&text).unwrap_or_default() {
+                rule.wants(&kind, &key);
+            }
+            event_pattern(&text);
+        }
+
+        #[test]
+        fn a_family_takes_all_of_its_events(at in 0usize..3, key in prop::collection::vec(any::<u8>(), 0..20)) {
+            let (_, family, kinds) = KNOWN[at];
+            let all = rule(&[&format!("s3:{family}:*")], "", "");
+            for (_, other, kinds_of_other) in KNOWN {
+                for kind in kinds_of_other {
+                    prop_assert_eq!(all.wants(&format!("{other}:{kind}"), &key), other == family);
+                }
+            }
+            for kind in kinds {
+                let name = format!("s3:{family}:{kind}");
+                prop_assert!(event_pattern(&name).is_some());
+            }
+        }
+    }
+}
