@@ -56,6 +56,7 @@ mod service;
 mod setting;
 mod tagging;
 mod time;
+mod unannounced;
 mod unsupported;
 mod verdict;
 mod version_listing;

@@ -35,6 +35,7 @@ use crate::names::{BucketRules, container};
 use crate::query::Query;
 use crate::rename::Rename;
 use crate::setting;
+use crate::unannounced;
 use crate::verdict::Verdict;
 use crate::website::{self, Visit};
 
@@ -239,7 +240,10 @@ impl S3FrontEnd {
         }
         parts.extensions.insert(verdict.clone());
         let wrapped: DynByteStream = match kind {
-            BodyKind::Plain => return Ok(Request::from_parts(parts, body)),
+            BodyKind::Plain => {
+                let body = unannounced::announce(&mut parts, body).await?;
+                return Ok(Request::from_parts(parts, body));
+            }
             BodyKind::Chunked(chunks, len) => {
                 Box::pin(Guarded::new(body, chunks, len, verdict.clone()))
             }
