@@ -11,11 +11,12 @@ use dolium_store::{ANONYMOUS_ID, Attributes, ContainerName, Store};
 use s3s::dto;
 use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result};
 
+use crate::access_log::AccessLog;
 use crate::error::{not_configured, of_store};
 use crate::service::S3Settings;
 use crate::{
-    access, acl, bucket, copy, cors, encryption, listing, multipart, notification, object,
-    object_lock, part, reading, tagging, version_listing, website,
+    access, access_log, acl, bucket, copy, cors, encryption, listing, multipart, notification,
+    object, object_lock, part, reading, tagging, version_listing, website,
 };
 
 /// The operations over one store.
@@ -24,16 +25,18 @@ pub(crate) struct Api {
     pub(crate) region: String,
     pub(crate) identity: Identity,
     pub(crate) notify_targets: Arc<[String]>,
+    pub(crate) access_log: AccessLog,
 }
 
 impl Api {
     /// Takes what it needs from the settings.
-    pub(crate) fn new(settings: S3Settings) -> Self {
+    pub(crate) fn new(settings: S3Settings, access_log: AccessLog) -> Self {
         Self {
             store: settings.store,
             region: settings.region,
             identity: settings.identity,
             notify_targets: settings.notify_targets,
+            access_log,
         }
     }
 
@@ -201,6 +204,8 @@ operations! {
         put_object_retention(PutObjectRetentionInput) -> PutObjectRetentionOutput: object_lock::put_retention;
         get_object_legal_hold(GetObjectLegalHoldInput) -> GetObjectLegalHoldOutput: object_lock::legal_hold;
         put_object_legal_hold(PutObjectLegalHoldInput) -> PutObjectLegalHoldOutput: object_lock::put_legal_hold;
+        get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput: access_log::get;
+        put_bucket_logging(PutBucketLoggingInput) -> PutBucketLoggingOutput: access_log::put;
         get_bucket_notification_configuration(GetBucketNotificationConfigurationInput) -> GetBucketNotificationConfigurationOutput: notification::get;
         put_bucket_notification_configuration(PutBucketNotificationConfigurationInput) -> PutBucketNotificationConfigurationOutput: notification::put;
         get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput: cors::get;
@@ -232,7 +237,6 @@ operations! {
         get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput: GetReplicationConfiguration, ReplicationConfigurationNotFoundError;
     }
     empty {
-        get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput: GetBucketLogging;
         get_bucket_accelerate_configuration(GetBucketAccelerateConfigurationInput) -> GetBucketAccelerateConfigurationOutput: GetAccelerateConfiguration;
     }
 

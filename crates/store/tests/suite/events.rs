@@ -52,6 +52,7 @@ async fn changes_are_announced_to_those_who_asked() {
         replace: None,
         tags: None,
         guards: Default::default(),
+        encryption: None,
         refuse_copy_onto_itself: true,
     };
     world.store.copy(&world.who, copy).await.unwrap();
