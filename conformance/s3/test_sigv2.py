@@ -41,7 +41,8 @@ def v2(server):
 
 
 def fetch(url, method="GET", body=None, headers=None):
-    request = urllib.request.Request(url, body, headers or {}, method=method)
+    # Without a type urllib adds one, which the URL does not sign.
+    request = urllib.request.Request(url, body, {"Content-Type": "", **(headers or {})}, method=method)
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return answer.status, answer.read()

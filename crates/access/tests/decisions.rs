@@ -267,12 +267,21 @@ fn public_policies_can_be_restricted() {
     assert_eq!(may(&rules, None, None), []);
     assert_eq!(may(&rules, Some(EVE), None), []);
     assert_eq!(may(&rules, Some(BEN), None), Action::ALL);
-    // One statement that is public restricts all of the policy.
+    // The owner's account keeps what only the policy gives it.
+    let anns = Some(ObjectFacts {
+        acl: None,
+        owner: Some("ann"),
+    });
+    assert!(ask(&rules, Some(BEN), Action::GetObject, anns).is_allowed());
     let named = r#"{"Effect": "Allow", "Principal": {"AWS": "3"}, "Action": "s3:GetObject",
         "Resource": "arn:aws:s3:::photos/*"}"#;
     let mut rules = with_policy(named);
     rules.public_access_block.restrict_public_buckets = true;
     assert_eq!(may(&rules, Some(EVE), None), [Action::GetObject]);
+    // One statement that is public restricts all of the policy.
+    let mut rules = with_policy(&format!("{named}, {ALLOW_ALL}"));
+    rules.public_access_block.restrict_public_buckets = true;
+    assert_eq!(may(&rules, Some(EVE), None), []);
 }
 
 #[test]

@@ -103,6 +103,7 @@ async fn open_store(
         ingest_bytes_max: config.limits.ingest_mib.max(8) << 20,
         read_ahead_blocks_max: config.limits.read_ahead_blocks,
         named_keys: config.encryption.keys.clone(),
+        lifecycle_day: std::time::Duration::from_secs(config.lifecycle.day_seconds),
         ..StoreSettings::default()
     };
     let parts = StoreParts {

@@ -13,7 +13,7 @@ pub type Namespace = BTreeMap<String, String>;
 /// By convention: `http` keeps representation headers by lower-case name (`cache-control`,
 /// `content-disposition`, `content-encoding`, `content-language`, `expires`), `user` keeps user
 /// metadata as S3 and Swift share it, `tag` object tags, `access` who may reach it, `lock` until when it
-/// cannot be deleted, `checksum` keeps base64 checksums by lower-case algorithm
+/// cannot be deleted, `lifecycle` (on containers) when it ends by itself, `checksum` keeps base64 checksums by lower-case algorithm
 /// (`crc32`, `crc32c`, `crc64nvme`, `sha1`, `sha256`) and their `type`; a front end may add its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -1,9 +1,10 @@
-//! Background work of one server: rebuilding shards that writes could not store, and collection.
+//! Background work of one server: rebuilding shards that writes could not store, collection, lifecycle.
 //!
 //! Promises: stops with the store; a failed round is logged and tried again later.
 
 use std::time::Duration;
 
+use crate::clock::now;
 use crate::collect::{CollectReporter, Collected};
 use crate::store::Store;
 
@@ -12,6 +13,16 @@ use crate::store::Store;
 const HEAL_EVERY: Duration = Duration::from_secs(60);
 /// Pause between collections. What it frees is at least a day old, so hours do not matter.
 const COLLECT_EVERY: Duration = Duration::from_secs(6 * 3600);
+
+/// The longest pause between looks for what lifecycle rules end; a shorter day makes it shorter.
+const LIFECYCLE_EVERY: Duration = Duration::from_secs(3600);
+
+/// The pause until the next whole multiple of `every`: days of lifecycle rules end at such moments.
+fn until_next(every: Duration) -> Duration {
+    let every = every.as_micros().max(1);
+    let since = now().0.max(0) as u128 % every;
+    Duration::from_micros(u64::try_from(every - since).unwrap_or(u64::MAX))
+}
 
 /// Stops a collection when the store closes.
 struct UntilStop<'a>(&'a Store);
@@ -35,6 +46,17 @@ impl Store {
                 match store.collect(&UntilStop(&store)).await {
                     Ok(done) => tracing::info!(?done, "collection"),
                     Err(error) => tracing::warn!(%error, "collection failed; trying again later"),
+                }
+            }
+        });
+        let store = self.clone();
+        self.inner.tasks.spawn(async move {
+            let every = store.inner.settings.lifecycle_day.min(LIFECYCLE_EVERY);
+            while store.pause(until_next(every)).await {
+                match store.apply_lifecycle().await {
+                    Ok(done) if done.is_empty() => {}
+                    Ok(done) => tracing::info!(?done, "lifecycle"),
+                    Err(error) => tracing::warn!(%error, "lifecycle failed; trying again later"),
                 }
             }
         });

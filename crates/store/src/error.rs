@@ -111,6 +111,8 @@ pub enum Reason {
     Locked,
     /// Object lock needs versioning to stay on.
     VersioningNeeded,
+    /// There is no such storage class.
+    BadStorageClass,
     /// The key of an encrypted object is missing or not asked for.
     BadKey,
     /// The key is not the one that the object was encrypted with.

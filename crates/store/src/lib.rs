@@ -22,6 +22,7 @@ mod error;
 mod ingest;
 mod journal;
 mod lane;
+mod lifecycle;
 mod lock;
 mod names;
 mod packer;
@@ -43,6 +44,10 @@ pub use digest::{DigestSet, Digester, Digests};
 pub use dolium_access as access;
 pub use envelope::{CustomerKey, EncryptedBy, Encryption};
 pub use error::{Error, ErrorKind, Reason, Result, Status};
+pub use lifecycle::{
+    Expiration, Filter, LifecycleDone, NEWER_VERSIONS_MAX, NoncurrentExpiration,
+    NoncurrentTransition, RULE_ID_LEN_MAX, RULES_MAX, Rule, Transition, When, expiry_of,
+};
 pub use lock::{ContainerLock, LockDefault, LockMode, LockPeriod, Retention};
 pub use names::{
     CONTAINER_NAME_LEN_MAX, ContainerName, Instant, ObjectPath, PATH_LEN_MAX, Selector, Serial,

@@ -78,6 +78,8 @@ pub struct Version {
     pub hold: bool,
     /// What it is encrypted with, beside all that is.
     pub encrypted: Option<EncryptedBy>,
+    /// When it ends by itself and by which rule, as far as the verb that answered looked.
+    pub expiry: Option<(Instant, String)>,
     /// What clients said of it.
     pub attributes: Attributes,
 }

@@ -89,6 +89,7 @@ pub(crate) fn summary(row: VersionSummary, current: bool) -> Result<Version> {
         retention: lock::retention_of(&attributes)?,
         encrypted: envelope::encrypted_by(&attributes),
         hold: attributes.get(lock::LOCK, lock::HOLD) == Some(lock::ON),
+        expiry: None,
         path: ObjectPath::new(text(row.path, "path")?)?,
         serial: Serial(row.serial),
         null: row.null_version,

@@ -31,6 +31,8 @@ pub(crate) struct Inner {
     pub(crate) stop: CancellationToken,
     /// Collection, scrub and repair exclude each other.
     pub(crate) care: tokio::sync::Mutex<()>,
+    /// One pass over what is due at a time.
+    pub(crate) lifecycle: tokio::sync::Mutex<()>,
 }
 
 impl Store {
@@ -92,6 +94,7 @@ impl Store {
             tasks,
             stop,
             care: tokio::sync::Mutex::default(),
+            lifecycle: tokio::sync::Mutex::default(),
         };
         let store = Self {
             inner: Arc::new(inner),

@@ -119,9 +119,8 @@ impl Pattern {
 
     /// Whether some request could make the pattern fit this text.
     pub(super) fn could_be(&self, text: &str) -> bool {
-        let open: Vec<Piece> = self.pieces.iter().map(Piece::opened).collect();
         let mut steps = usize::MAX;
-        fits(&open, &chars(text), &mut steps) == Some(true)
+        fits(&self.pieces, &chars(text), &mut steps) == Some(true)
     }
 
     /// Whether some request could make the pattern fit some text that starts like this.
@@ -147,7 +146,7 @@ impl Pattern {
     /// A star may also stand for nothing.
     fn skip_stars(&self, at: &mut [bool]) {
         for (i, piece) in self.pieces.iter().enumerate() {
-            if at[i] && matches!(piece, Piece::Any | Piece::Variable(_)) {
+            if at[i] && piece.is_open() {
                 at[i + 1] = true;
             }
         }
@@ -155,11 +154,9 @@ impl Pattern {
 }
 
 impl Piece {
-    fn opened(&self) -> Self {
-        match self {
-            Self::Variable(_) => Self::Any,
-            plain => plain.clone(),
-        }
+    /// Whether it stands for any text. A variable does until it is filled in.
+    fn is_open(&self) -> bool {
+        matches!(self, Self::Any | Self::Variable(_))
     }
 
     fn takes(&self, c: char) -> bool {
@@ -215,7 +212,8 @@ fn paid_fits(pieces: &[Piece], text: &str, facts: &Facts<'_>) -> Option<bool> {
     fits
 }
 
-/// Whether the pieces, in which no variable is left, fit the text. `None` when no steps are left.
+/// Whether the pieces fit the text; a variable that is left fits anything. `None` when no steps are
+/// left.
 fn fits(pieces: &[Piece], text: &[char], steps: &mut usize) -> Option<bool> {
     let (mut p, mut t) = (0, 0);
     // After the last star, and how far it has been stretched.
@@ -223,7 +221,7 @@ fn fits(pieces: &[Piece], text: &[char], steps: &mut usize) -> Option<bool> {
     while t < text.len() {
         *steps = steps.checked_sub(1)?;
         match pieces.get(p) {
-            Some(Piece::Any) => {
+            Some(piece) if piece.is_open() => {
                 star = Some((p + 1, t));
                 p += 1;
             }
@@ -241,7 +239,7 @@ fn fits(pieces: &[Piece], text: &[char], steps: &mut usize) -> Option<bool> {
             }
         }
     }
-    Some(pieces[p..].iter().all(|piece| *piece == Piece::Any))
+    Some(pieces[p..].iter().all(Piece::is_open))
 }
 
 #[cfg(test)]

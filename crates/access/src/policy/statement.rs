@@ -136,17 +136,18 @@ impl Actions {
             wildcards: true,
             variables: false,
         };
+        let known: Vec<_> = Action::known()
+            .map(|(name, _)| (name, name.to_ascii_lowercase()))
+            .collect();
         let mut names = BTreeSet::new();
-        for word in &words.0 {
+        for word in words.0.iter().collect::<BTreeSet<_>>() {
             let pattern = Pattern::parse(&word.to_ascii_lowercase(), grammar)?;
-            let mut known = Action::known()
-                .map(|(name, _)| name)
-                .filter(|name| pattern.could_be(&name.to_ascii_lowercase()))
-                .peekable();
-            if known.peek().is_none() {
+            let fits = known.iter().filter(|(_, folded)| pattern.could_be(folded));
+            let mut fits = fits.map(|(name, _)| *name).peekable();
+            if fits.peek().is_none() {
                 return Err(PolicyError::Action);
             }
-            names.extend(known);
+            names.extend(fits);
         }
         let about = |name: &str| names.contains(name) != negated;
         let floors = Action::known().filter(|(name, _)| about(name));

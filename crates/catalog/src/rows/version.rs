@@ -152,6 +152,46 @@ impl ReadTx<'_> {
                     ORDER BY serial DESC LIMIT 1";
         self.one(tail, params![container, path.to_vec()])
     }
+
+    /// When the next newer version of the path was made; `None` for the newest.
+    pub fn superseded(
+        &mut self,
+        container: ContainerId,
+        path: &[u8],
+        serial: i64,
+    ) -> Result<Option<i64>> {
+        let sql = "SELECT created FROM version WHERE container_id = $1 AND path = $2 \
+                   AND serial > $3 ORDER BY serial LIMIT 1";
+        let row = self.integers::<1>(sql, params![container, path.to_vec(), serial])?;
+        Ok(row.map(|[created]| created))
+    }
+
+    /// How many versions of the path are newer; counts no further than `most`.
+    pub fn newer_versions(
+        &mut self,
+        container: ContainerId,
+        path: &[u8],
+        serial: i64,
+        most: i64,
+    ) -> Result<i64> {
+        let sql = "SELECT COUNT(*) FROM (SELECT serial FROM version WHERE container_id = $1 \
+                   AND path = $2 AND serial > $3 LIMIT $4) AS newer";
+        let row = self.integers::<1>(sql, params![container, path.to_vec(), serial, most])?;
+        Ok(row.map_or(0, |[count]| count))
+    }
+
+    /// Whether the path has an older version.
+    pub fn has_older_version(
+        &mut self,
+        container: ContainerId,
+        path: &[u8],
+        serial: i64,
+    ) -> Result<bool> {
+        let sql = "SELECT serial FROM version WHERE container_id = $1 AND path = $2 \
+                   AND serial < $3 LIMIT 1";
+        let row = self.integers::<1>(sql, params![container, path.to_vec(), serial])?;
+        Ok(row.is_some())
+    }
 }
 
 impl WriteTx<'_> {

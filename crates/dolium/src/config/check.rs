@@ -72,6 +72,10 @@ pub(crate) fn check(config: &Config, text: &str) -> Vec<Mistake> {
                 .to_owned(),
         });
     }
+    if !(1..=super::DAY_SECONDS).contains(&config.lifecycle.day_seconds) {
+        let text = "lifecycle.day_seconds is 1 to 86400".to_owned();
+        checker.found.push(Mistake { line: None, text });
+    }
     if config.tls.is_none() && !config.listen.insecure {
         for address in [config.listen.s3, config.listen.http] {
             if !address.ip().is_loopback() {

@@ -41,6 +41,9 @@ engine = "sqlite"              # a file in the data directory
 # garbage_age_seconds = 86400  # how long a block nothing refers to is kept
 # orphan_age_seconds = 3600    # how long a blob the catalog does not know is left alone
 
+[lifecycle]
+# day_seconds = 86400          # a day of lifecycle rules; shorter for tests of them only
+
 # The storage services. Values of options may come from the environment or from files:
 #   secret_access_key = { env = "B2_SECRET" }   or   { file = "/run/secrets/b2" }
 

@@ -23,6 +23,9 @@ pub(crate) use load::{embedded, load};
 pub(crate) use notify::NotifyConfig;
 pub(crate) use secret::OptionValue;
 
+/// The seconds of a day.
+const DAY_SECONDS: u64 = 24 * 3600;
+
 /// Everything a server is configured with.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     #[serde(default)]
     pub(crate) collect: Collect,
+    #[serde(default)]
+    pub(crate) lifecycle: Lifecycle,
     #[serde(default, rename = "provider")]
     pub(crate) providers: Vec<ProviderConfig>,
     #[serde(default, rename = "array")]
@@ -171,6 +176,22 @@ impl Default for Collect {
         Self {
             garbage_age_seconds: 24 * 3600,
             orphan_age_seconds: 3600,
+        }
+    }
+}
+
+/// How lifecycle rules count.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Lifecycle {
+    /// The length of a day in seconds; another than 86,400 is for tests.
+    pub(crate) day_seconds: u64,
+}
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self {
+            day_seconds: DAY_SECONDS,
         }
     }
 }

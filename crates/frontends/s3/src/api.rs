@@ -15,8 +15,8 @@ use crate::access_log::AccessLog;
 use crate::error::{not_configured, of_store};
 use crate::service::S3Settings;
 use crate::{
-    access, access_log, acl, bucket, copy, cors, encryption, listing, multipart, notification,
-    object, object_lock, part, reading, tagging, version_listing, website,
+    access, access_log, acl, bucket, copy, cors, encryption, lifecycle, listing, multipart,
+    notification, object, object_lock, part, payment, reading, tagging, version_listing, website,
 };
 
 /// The operations over one store.
@@ -83,17 +83,6 @@ impl Api {
         bucket::require(self, request, bucket, action).await?;
         not_configured(code)
     }
-
-    /// A setting whose absence is an empty answer.
-    async fn empty<I, O: Default>(
-        &self,
-        request: &S3Request<I>,
-        bucket: &str,
-        action: Action,
-    ) -> S3Result<S3Response<O>> {
-        bucket::require(self, request, bucket, action).await?;
-        Ok(S3Response::new(O::default()))
-    }
 }
 
 /// The owner of what nobody in particular wrote.
@@ -131,13 +120,11 @@ impl Owners {
     }
 }
 
-/// Writes the trait's methods: those that a function serves, those whose setting is not there, and
-/// those for which its absence is an empty answer.
+/// Writes the trait's methods: those that a function serves, and those whose setting is not there.
 macro_rules! operations {
     (
         serve { $($serve:ident($served:ident) -> $serve_output:ident: $function:path;)* }
         unset { $($unset:ident($asked:ident) -> $unset_output:ident: $may_unset:ident, $code:ident;)* }
-        empty { $($empty:ident($input:ident) -> $empty_output:ident: $may_empty:ident;)* }
         $($rest:tt)*
     ) => {
         #[async_trait::async_trait]
@@ -154,12 +141,6 @@ macro_rules! operations {
             ) -> S3Result<S3Response<dto::$unset_output>> {
                 let action = Action::$may_unset;
                 self.unset(&request, &request.input.bucket, action, S3ErrorCode::$code).await
-            })*
-            $(async fn $empty(
-                &self,
-                request: S3Request<dto::$input>,
-            ) -> S3Result<S3Response<dto::$empty_output>> {
-                self.empty(&request, &request.input.bucket, Action::$may_empty).await
             })*
             $($rest)*
         }
@@ -192,6 +173,13 @@ operations! {
         get_bucket_tagging(GetBucketTaggingInput) -> GetBucketTaggingOutput: tagging::get_bucket;
         put_bucket_tagging(PutBucketTaggingInput) -> PutBucketTaggingOutput: tagging::put_bucket;
         delete_bucket_tagging(DeleteBucketTaggingInput) -> DeleteBucketTaggingOutput: tagging::delete_bucket;
+        get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput: lifecycle::get;
+        put_bucket_lifecycle_configuration(PutBucketLifecycleConfigurationInput) -> PutBucketLifecycleConfigurationOutput: lifecycle::put;
+        delete_bucket_lifecycle(DeleteBucketLifecycleInput) -> DeleteBucketLifecycleOutput: lifecycle::delete;
+        get_bucket_request_payment(GetBucketRequestPaymentInput) -> GetBucketRequestPaymentOutput: payment::get;
+        put_bucket_request_payment(PutBucketRequestPaymentInput) -> PutBucketRequestPaymentOutput: payment::put;
+        get_bucket_accelerate_configuration(GetBucketAccelerateConfigurationInput) -> GetBucketAccelerateConfigurationOutput: payment::accelerate;
+        put_bucket_accelerate_configuration(PutBucketAccelerateConfigurationInput) -> PutBucketAccelerateConfigurationOutput: payment::put_accelerate;
         get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput: tagging::get;
         put_object_tagging(PutObjectTaggingInput) -> PutObjectTaggingOutput: tagging::put;
         delete_object_tagging(DeleteObjectTaggingInput) -> DeleteObjectTaggingOutput: tagging::delete;
@@ -233,11 +221,7 @@ operations! {
         list_parts(ListPartsInput) -> ListPartsOutput: part::list;
     }
     unset {
-        get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput: GetLifecycleConfiguration, NoSuchLifecycleConfiguration;
         get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput: GetReplicationConfiguration, ReplicationConfigurationNotFoundError;
-    }
-    empty {
-        get_bucket_accelerate_configuration(GetBucketAccelerateConfigurationInput) -> GetBucketAccelerateConfigurationOutput: GetAccelerateConfiguration;
     }
 
     /// Objects are not shared by torrent; AWS has ended it too.
@@ -248,16 +232,5 @@ operations! {
         let action = Action::ListBucket;
         bucket::require(self, &request, &request.input.bucket, action).await?;
         not_configured(S3ErrorCode::NoSuchKey)
-    }
-
-    /// The owner pays.
-    async fn get_bucket_request_payment(
-        &self,
-        request: S3Request<dto::GetBucketRequestPaymentInput>,
-    ) -> S3Result<S3Response<dto::GetBucketRequestPaymentOutput>> {
-        let action = Action::GetBucketRequestPayment;
-        bucket::require(self, &request, &request.input.bucket, action).await?;
-        let payer = Some(dto::Payer::from_static(dto::Payer::BUCKET_OWNER));
-        Ok(S3Response::new(dto::GetBucketRequestPaymentOutput { payer }))
     }
 }

@@ -19,6 +19,7 @@ use crate::describe::{self, description, take_headers};
 use crate::encryption::{self, Told};
 use crate::error::{of_store, refuse};
 use crate::guards;
+use crate::lifecycle;
 use crate::names::{container, header_version_id, path, selector};
 use crate::tagging;
 use crate::time::timestamp;
@@ -132,6 +133,7 @@ pub(crate) async fn copy(
     let encrypted = version.encrypted.clone();
     let mut response = S3Response::new(CopyObjectOutput {
         version_id: header_version_id(&version, dolium_store::Selector::Current),
+        expiration: lifecycle::expiration_of(&version),
         copy_object_result: Some(result_of(version)),
         copy_source_version_id: source_version_id,
         ..CopyObjectOutput::default()

@@ -101,6 +101,7 @@ fn code_of_reason(reason: Reason) -> S3ErrorCode {
         Reason::VersioningNeeded => S3ErrorCode::InvalidBucketState,
         Reason::BadKey | Reason::WrongKey => S3ErrorCode::InvalidRequest,
         Reason::NoSuchKeyName => unnamed("KMS.NotFoundException"),
+        Reason::BadStorageClass => S3ErrorCode::InvalidStorageClass,
     }
 }
 
@@ -180,7 +181,7 @@ mod tests {
         (ErrorKind::Unexpected, "InternalError", 500),
     ];
 
-    const REASONS: [(Reason, &str, u16); 34] = [
+    const REASONS: [(Reason, &str, u16); 35] = [
         (Reason::WrongKey, "InvalidRequest", 400),
         (Reason::NoSuchKeyName, "KMS.NotFoundException", 400),
         (Reason::BadRetentionPeriod, "InvalidRetentionPeriod", 400),
@@ -197,6 +198,7 @@ mod tests {
         (Reason::LockMissing, "InvalidRequest", 400),
         (Reason::BadRetention, "InvalidArgument", 400),
         (Reason::VersioningNeeded, "InvalidBucketState", 409),
+        (Reason::BadStorageClass, "InvalidStorageClass", 400),
         (Reason::BadKey, "InvalidRequest", 400),
         (Reason::NoSuchContainer, "NoSuchBucket", 404),
         (Reason::NoSuchObject, "NoSuchKey", 404),

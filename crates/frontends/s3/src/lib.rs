@@ -5,7 +5,10 @@
 //! that what was signed is what is used (`guard`), bounded memory for any chunking (`chunked`), small
 //! and harmless documents (`document`), claims verified before anything is committed (`checksum`).
 //!
-//! Promises: a request without a valid signature reaches no operation; a body that is not what the
+//! In front of the operations: browser forms become PUTs (`form`), browsers learn which sites may use a
+//! bucket (`cors`), and buckets are shown as websites (`website`).
+//!
+//! Promises: a request speaks for a user only with a valid signature, any other for nobody; a body that is not what the
 //! client said it is stores nothing; operations that are not built answer `NotImplemented`.
 //! Does not: own sockets, decide permissions, keep data.
 //!
@@ -38,6 +41,7 @@ mod form;
 mod guard;
 mod guards;
 mod host;
+mod lifecycle;
 mod listing;
 mod multipart;
 mod names;
@@ -45,6 +49,7 @@ mod notification;
 mod object;
 mod object_lock;
 mod part;
+mod payment;
 mod query;
 mod reading;
 mod service;

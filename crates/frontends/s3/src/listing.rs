@@ -99,7 +99,7 @@ impl Encoding {
     }
 }
 
-fn url_encode(text: &str) -> String {
+pub(crate) fn url_encode(text: &str) -> String {
     const HEX: [u8; 16] = *b"0123456789ABCDEF";
     let mut encoded = String::with_capacity(text.len() + 8);
     for byte in text.bytes() {

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use dolium_store::access::Action;
 use dolium_store::{
     Caller, CompleteRequest, ContainerName, Description, Finish, ObjectPath, Part, Reason, Upload,
     UploadEntry, Version,
@@ -26,6 +27,7 @@ use crate::condition::condition;
 use crate::describe::{description, take_headers};
 use crate::encryption::{self, Told};
 use crate::error::{of_store, of_write, refuse};
+use crate::lifecycle;
 use crate::names::{container, header_version_id, path};
 use crate::object::{decorate, verdict};
 use crate::reading::{PART_SUMS, PARTS};
@@ -161,7 +163,7 @@ pub(crate) async fn complete(
     let parts = named_parts(&named)?;
     let upload = api
         .store
-        .upload(&caller, &bucket, &key, &input.upload_id)
+        .upload(&caller, &bucket, &key, &input.upload_id, Action::PutObject)
         .await;
     let upload = match upload {
         Ok(upload) => upload,
@@ -244,6 +246,7 @@ fn completed(
         key: Some(key),
         version_id: header_version_id(&version, dolium_store::Selector::Current),
         checksum_type: kind_of(&version),
+        expiration: lifecycle::expiration_of(&version),
         ..CompleteMultipartUploadOutput::default()
     };
     fill_checksums!(output, version.attributes.namespace(NAMESPACE));

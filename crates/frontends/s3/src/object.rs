@@ -24,6 +24,7 @@ use crate::encryption::{self, Told};
 use crate::error::{of_store, of_write, refuse};
 use crate::form::FromForm;
 use crate::guards;
+use crate::lifecycle;
 use crate::names::{container, header_version_id, marker_id, path, selector, serial_id};
 use crate::tagging;
 use crate::time::end_of_second;
@@ -114,6 +115,7 @@ pub(crate) async fn put(
     let mut output = PutObjectOutput {
         version_id: header_version_id(&version, dolium_store::Selector::Current),
         checksum_type: kind_of(&version),
+        expiration: lifecycle::expiration_of(&version),
         ..PutObjectOutput::default()
     };
     fill_checksums!(output, version.attributes.namespace(NAMESPACE));

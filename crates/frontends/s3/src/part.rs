@@ -3,6 +3,7 @@
 //! Promises: a part carries the checksum of its upload's scheme, whatever its client sent.
 //! Does not: combine parts (`multipart`).
 
+use dolium_store::access::Action;
 use dolium_store::{Part, PutRequest};
 use s3s::dto::{
     CopyPartResult, ETag, ListPartsInput, ListPartsOutput, Part as PartEntry, StorageClass,
@@ -48,7 +49,7 @@ pub(crate) async fn put(
     let len = body_len(input.content_length)?;
     let upload = api
         .store
-        .upload(&caller, &bucket, &key, &input.upload_id)
+        .upload(&caller, &bucket, &key, &input.upload_id, Action::PutObject)
         .await;
     let upload = upload.map_err(of_store)?;
     let scheme = scheme_of(&upload.description);
@@ -104,6 +105,11 @@ pub(crate) async fn copy(
     source.key = encryption::key_of_source(&request.headers)?;
     let encryption = encryption::key_of_part(&request.headers)?;
     let id = &input.upload_id;
+    let upload = api
+        .store
+        .upload(&caller, &bucket, &key, id, Action::PutObject)
+        .await
+        .map_err(of_store)?;
     let part = api
         .store
         .copy_part(
@@ -123,11 +129,13 @@ pub(crate) async fn copy(
             .map(|(name, value)| (name, value))
     );
     result.e_tag = Some(ETag::Strong(part.etag));
-    Ok(S3Response::new(UploadPartCopyOutput {
+    let mut response = S3Response::new(UploadPartCopyOutput {
         copy_part_result: Some(result),
         copy_source_version_id,
         ..UploadPartCopyOutput::default()
-    }))
+    });
+    Told::of(&request.headers).tell(upload.encrypted().as_ref(), &mut response.headers);
+    Ok(response)
 }
 
 /// ListParts.
@@ -140,9 +148,10 @@ pub(crate) async fn list(
     let (bucket, key) = (container(&input.bucket)?, path(&input.key)?);
     let limit = limit(input.max_parts, "max-parts")?;
     let after = u32::try_from(input.part_number_marker.unwrap_or(0)).unwrap_or(0);
+    let action = Action::ListMultipartUploadParts;
     let upload = api
         .store
-        .upload(&caller, &bucket, &key, &input.upload_id)
+        .upload(&caller, &bucket, &key, &input.upload_id, action)
         .await;
     let upload = upload.map_err(of_store)?;
     let scheme = scheme_of(&upload.description);

@@ -24,6 +24,7 @@ use crate::describe;
 use crate::encryption::{self, Told};
 use crate::error::{of_store, refuse};
 use crate::guards::word_of;
+use crate::lifecycle;
 use crate::names::{container, header_version_id, path, selector, serial_id, source_of};
 use crate::object_lock::hold_word;
 use crate::tagging;
@@ -182,6 +183,7 @@ macro_rules! answer_fields {
             output.object_lock_retain_until_date = Some(until);
         }
         output.object_lock_legal_hold_status = version.hold.then(|| hold_word(true));
+        output.expiration = lifecycle::expiration_of(version);
         output.website_redirect_location = describe::redirect_of(version);
         output.e_tag = Some(ETag::Strong(version.etag.clone()));
     }};

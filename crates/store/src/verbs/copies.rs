@@ -16,6 +16,7 @@ use crate::digest::DigestSet;
 use crate::envelope::{self, Encryption, SEALED};
 use crate::ingest::NewBlocks;
 use crate::lane::Lane;
+use crate::lifecycle::with_expiry;
 use crate::lock::LOCK;
 use crate::permission::{self, ACCESS, ReadAction, TAGS, Target, permitted};
 use crate::reader::load_node;
@@ -74,6 +75,7 @@ impl Store {
             blocks.nodes = load_references(self.lane(&container)?, &new.root).await?;
         }
         let who = who.clone();
+        let day = self.inner.settings.lifecycle_day;
         self.commit(move |tx| {
             let target = Target::Path(new.path.as_str().as_bytes());
             let row = permitted(tx, &who, &name, Action::PutObject, target)?;
@@ -84,7 +86,7 @@ impl Store {
             writing::link(tx, &row.array_name, &row, &new.root, &blocks)?;
             let occasion = Occasion::new(Cause::Copy, &who);
             let version = writing::write_version(tx, &row, serial, new, &occasion)?;
-            rows::version(version, true)
+            Ok(with_expiry(&row, day, rows::version(version, true)?))
         })
         .await
     }
@@ -119,8 +121,16 @@ impl Store {
             })
         });
         let (container, path) = (request.container, request.path);
-        self.put(who, &container, &path, description, request.condition, put)
-            .await
+        let target = (&container, &path);
+        self.put_as(
+            Cause::Copy,
+            who,
+            target,
+            description,
+            request.condition,
+            put,
+        )
+        .await
     }
 }
 

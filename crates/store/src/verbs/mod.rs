@@ -8,9 +8,10 @@ mod listings;
 mod objects;
 mod settings;
 mod uploads;
-mod writing;
+pub(crate) mod writing;
 
 pub use containers::ContainerRequest;
+pub(crate) use event::Occasion;
 pub use event::{Cause, REQUEST_ID};
 pub use settings::{AccessSettings, ContainerOwner};
 pub use uploads::{PART_NUMBER_MAX, UploadEntry};

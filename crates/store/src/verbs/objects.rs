@@ -17,6 +17,7 @@ use crate::caller::Caller;
 use crate::condition::Present;
 use crate::envelope::{self, CustomerKey, Encryption};
 use crate::ingest::{self, Ingested};
+use crate::lifecycle::with_expiry;
 use crate::lock;
 use crate::names::{ContainerName, ObjectPath, Selector, Serial};
 use crate::permission::{self, ReadAction, Target, permitted};
@@ -33,6 +34,21 @@ impl Store {
         who: &Caller,
         container: &ContainerName,
         path: &ObjectPath,
+        description: Description,
+        condition: Condition,
+        put: PutRequest,
+    ) -> Result<Version> {
+        let target = (container, path);
+        self.put_as(Cause::Put, who, target, description, condition, put)
+            .await
+    }
+
+    /// Stores an object for a reason that its event tells.
+    pub(crate) async fn put_as(
+        &self,
+        cause: Cause,
+        who: &Caller,
+        (container, path): (&ContainerName, &ObjectPath),
         mut description: Description,
         condition: Condition,
         put: PutRequest,
@@ -71,6 +87,7 @@ impl Store {
             root,
         };
         let (who, container) = (who.clone(), container.clone());
+        let day = self.inner.settings.lifecycle_day;
         self.commit(move |tx| {
             let target = Target::Path(new.path.as_str().as_bytes());
             let row = permitted(tx, &who, &container, Action::PutObject, target)?;
@@ -79,9 +96,9 @@ impl Store {
             let serial = tx.lock_container(row.id)?.seq;
             writing::check(tx, &row, &new.path, &condition)?;
             writing::link(tx, &row.array_name, &row, &new.root, &new_blocks)?;
-            let occasion = Occasion::new(Cause::Put, &who);
+            let occasion = Occasion::new(cause, &who);
             let version = writing::write_version(tx, &row, serial, new, &occasion)?;
-            rows::version(version, true)
+            Ok(with_expiry(&row, day, rows::version(version, true)?))
         })
         .await
     }
@@ -166,12 +183,13 @@ impl Store {
         source: &Source,
         action: ReadAction,
     ) -> Result<Version> {
-        let (_, row, current) = self.open_source(who, source, action).await?;
+        let (container, row, current) = self.open_source(who, source, action).await?;
         let version = rows::version(row, current)?;
         if action.needs_key() {
             envelope::open(&self.inner.keys, &version.attributes, source.key.as_ref())?;
         }
-        Ok(version)
+        let day = self.inner.settings.lifecycle_day;
+        Ok(with_expiry(&container, day, version))
     }
 
     /// Opens a version for reading.
@@ -179,8 +197,9 @@ impl Store {
         let (container, row, current) = self.open_source(who, source, ReadAction::GET).await?;
         let range = resolve(range, row.size as u64)?;
         let body = self.content(&container, &row, range.clone(), source.key.as_ref())?;
+        let day = self.inner.settings.lifecycle_day;
         Ok(Reading {
-            version: rows::version(row, current)?,
+            version: with_expiry(&container, day, rows::version(row, current)?),
             range,
             body,
         })

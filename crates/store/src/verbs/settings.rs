@@ -11,6 +11,7 @@ use super::guards::{check_public, encode_acl, list_of};
 use crate::attributes::Attributes;
 use crate::caller::Caller;
 use crate::envelope::{self, DEFAULT, DEFAULTS, Encryption};
+use crate::lifecycle::LIFECYCLE;
 use crate::lock::{self, CONTAINER, ContainerLock, LOCK};
 use crate::names::ContainerName;
 use crate::permission::{self, ACCESS, ACL, BLOCK, OWNERSHIP, POLICY, Target, permitted};
@@ -77,7 +78,7 @@ impl Store {
         namespace: &'static str,
         pairs: Vec<(&'static str, Option<String>)>,
     ) -> Result<()> {
-        if [ACCESS, LOCK, DEFAULTS].contains(&namespace) {
+        if [ACCESS, LOCK, DEFAULTS, LIFECYCLE].contains(&namespace) {
             let context = format!("the namespace {namespace} has its own verbs");
             return Err(Error::new(ErrorKind::Unexpected, context));
         }
@@ -334,7 +335,8 @@ impl Store {
         .await
     }
 
-    async fn edit_container(
+    /// Changes the attributes of a container, for who may do this.
+    pub(crate) async fn edit_container(
         &self,
         who: &Caller,
         action: Action,

@@ -1,5 +1,7 @@
 //! Multipart uploads: parts are stored as they come and joined by joining their block lists.
 
+use std::time::Duration;
+
 use dolium_access::Action;
 use dolium_block::Node;
 use dolium_catalog::{ContainerRow, PartRow, ReadTx, UploadMarker, UploadRow, WriteTx};
@@ -13,6 +15,7 @@ use crate::clock::now;
 use crate::digest::DigestSet;
 use crate::envelope::{self, Encryption, ObjectKey, PART_SALT};
 use crate::ingest::{self, Ingested, Intake, NewBlocks};
+use crate::lifecycle::with_expiry;
 use crate::names::{ContainerName, ObjectPath};
 use crate::permission::{ReadAction, Target, permitted};
 use crate::reader::ExtentWalk;
@@ -89,15 +92,15 @@ impl Store {
         .await
     }
 
-    /// Describes an upload.
+    /// Describes an upload to who may do this with it.
     pub async fn upload(
         &self,
         who: &Caller,
         container: &ContainerName,
         path: &ObjectPath,
         upload_id: &str,
+        action: Action,
     ) -> Result<Upload> {
-        let action = Action::ListMultipartUploadParts;
         let (_, row) = self
             .open_upload(who, container, path, upload_id, action)
             .await?;
@@ -324,6 +327,7 @@ impl Store {
             new,
             blocks,
             condition: request.condition,
+            day: self.inner.settings.lifecycle_day,
         };
         let (who, container) = (who.clone(), container.clone());
         self.commit(move |tx| completion.commit(tx, &who, &container))
@@ -508,6 +512,7 @@ struct Completion {
     new: NewVersion,
     blocks: NewBlocks,
     condition: Condition,
+    day: Duration,
 }
 
 impl Completion {
@@ -539,7 +544,8 @@ impl Completion {
         }
         let occasion = Occasion::new(Cause::CompleteMultipartUpload, who);
         let version = writing::write_version(tx, &row, serial, self.new.clone(), &occasion)?;
-        rows::version(version, true)
+        let version = rows::version(version, true)?;
+        Ok(with_expiry(&row, self.day, version))
     }
 }
 

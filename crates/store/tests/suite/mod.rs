@@ -5,6 +5,7 @@ mod crash;
 mod dedup;
 mod events;
 mod hazards;
+mod lifecycle;
 mod model;
 mod objects;
 mod recovery;

@@ -112,6 +112,18 @@ impl World {
         self
     }
 
+    /// Opens the store again with days of another length.
+    pub(crate) async fn with_day(mut self, day: Duration) -> Self {
+        self.store.close().await.unwrap();
+        let settings = StoreSettings {
+            lifecycle_day: day,
+            ..settings()
+        };
+        let parts = parts(self.dir.path(), self.catalog_file);
+        self.store = Store::open(parts, settings).await.unwrap();
+        self
+    }
+
     /// Forgets the catalog and rebuilds it from the providers.
     pub(crate) async fn recover(mut self) -> (Self, dolium_store::Recovered) {
         self.store.close().await.unwrap();

@@ -44,9 +44,10 @@ pub(super) fn signed_by_query(query: &Query) -> S3Result<Vec<String>> {
     }
     let seconds = only("X-Amz-Expires")?.parse::<u32>();
     if !seconds.is_ok_and(|seconds| (1..=PRESIGNED_SECONDS_MAX).contains(&seconds)) {
-        return Err(bad(
-            "X-Amz-Expires must be between 1 second and a week (in seconds)",
-        ));
+        // The status is that of a URL whose time is over, which is what clients take it for.
+        let mut error = bad("X-Amz-Expires must be between 1 second and a week (in seconds)");
+        error.set_status_code(http::StatusCode::FORBIDDEN);
+        return Err(error);
     }
     Ok(split_names(only("X-Amz-SignedHeaders")?))
 }

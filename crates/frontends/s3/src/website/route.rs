@@ -202,6 +202,7 @@ pub(super) fn local(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use s3s::dto::{Condition, ErrorDocument, IndexDocument, Protocol, RedirectAllRequestsTo};
 
     use super::*;
@@ -286,6 +287,16 @@ mod tests {
         assert_eq!(location, "/%2Fevil.example/x");
         let (_, location) = find(&rules, "a\r\nb", None, true).unwrap();
         assert_eq!(location, "/a%0D%0Ab");
+    }
+
+    proptest! {
+        #[test]
+        fn addresses_are_plain_and_local(key in "\\PC{0,30}", prefix in "[/a]{0,4}") {
+            let rules = [rule(None, None, redirect(None, Some(&prefix), None))];
+            let (_, location) = find(&rules, &key, None, true).unwrap();
+            prop_assert!(location.starts_with('/') && !location.starts_with("//"));
+            prop_assert!(location.bytes().all(|byte| (0x21..0x7f).contains(&byte)));
+        }
     }
 
     #[test]

@@ -1,0 +1,165 @@
+//! Lifecycle: objects, old versions and abandoned uploads that end by themselves.
+//!
+//! A container keeps its rules in namespace `lifecycle` of its attributes, key `rules`, as JSON. They are
+//! the store's, so every protocol's objects obey them; a front end may keep beside them, in its own
+//! namespace, the document that they were read from.
+//!
+//! Promises: rules and document change together; what is not due is not touched (`worker`).
+//! Does not: move data between arrays: a rule that would need it is refused.
+
+mod rule;
+#[cfg(test)]
+mod rule_tests;
+mod worker;
+
+use std::time::Duration;
+
+use dolium_access::Action;
+use dolium_catalog::ContainerRow;
+
+use crate::attributes::Attributes;
+use crate::caller::Caller;
+use crate::names::{ContainerName, Instant};
+use crate::permission::{Target, permitted};
+use crate::request::Version;
+use crate::rows::decode_attributes;
+use crate::store::Store;
+use crate::{Error, ErrorKind, Reason, Result};
+
+pub use rule::{
+    Expiration, Filter, NEWER_VERSIONS_MAX, NoncurrentExpiration, NoncurrentTransition,
+    RULE_ID_LEN_MAX, RULES_MAX, Rule, Transition, When,
+};
+pub use worker::LifecycleDone;
+
+use rule::{Standing, Subject};
+
+/// The namespace of lifecycle settings.
+pub(crate) const LIFECYCLE: &str = "lifecycle";
+/// Its key for the rules.
+const RULES: &str = "rules";
+/// The class of everything that says nothing else: the default array.
+const STANDARD: &str = "STANDARD";
+
+/// The length of a day in microseconds.
+fn micros(day: Duration) -> i64 {
+    i64::try_from(day.as_micros()).unwrap_or(i64::MAX).max(1)
+}
+
+/// When rules end a version, and the name of the rule that does. Only what is current and no delete
+/// marker is told about.
+pub fn expiry_of(rules: &[Rule], version: &Version, day: Duration) -> Option<(Instant, String)> {
+    if !version.current || version.marker {
+        return None;
+    }
+    let subject = Subject {
+        path: version.path.as_str().as_bytes(),
+        size: version.size,
+        attributes: &version.attributes,
+        created: version.created.0,
+        standing: Standing::Current,
+    };
+    let (at, rule) = rule::first_due(rules, &subject, micros(day))?;
+    Some((at, rule.id.clone()))
+}
+
+/// Notes on a version when its container's rules end it.
+pub(crate) fn with_expiry(container: &ContainerRow, day: Duration, version: Version) -> Version {
+    let expiry = match rules_of(container) {
+        Ok(rules) => expiry_of(&rules, &version, day),
+        Err(error) => {
+            tracing::warn!(%error, container = %container.id, "unreadable lifecycle rules");
+            None
+        }
+    };
+    Version { expiry, ..version }
+}
+
+/// The rules of a container; most have none.
+fn rules_of(container: &ContainerRow) -> Result<Vec<Rule>> {
+    // Without parsing: most containers do not mention them.
+    const MARK: &[u8] = b"\"lifecycle\":{";
+    let attributes = &container.attributes;
+    if !attributes.windows(MARK.len()).any(|window| window == MARK) {
+        return Ok(Vec::new());
+    }
+    Ok(read(&decode_attributes(attributes)?)?.unwrap_or_default())
+}
+
+fn read(attributes: &Attributes) -> Result<Option<Vec<Rule>>> {
+    let text = attributes.get(LIFECYCLE, RULES);
+    let parsed = text.map(serde_json::from_str).transpose();
+    parsed.map_err(|error| {
+        let context = format!("the catalog holds malformed lifecycle rules: {error}");
+        Error::new(ErrorKind::Corrupt, context)
+    })
+}
+
+impl Store {
+    /// The lifecycle rules of a container.
+    pub async fn lifecycle(&self, who: &Caller, name: &ContainerName) -> Result<Option<Vec<Rule>>> {
+        let (who, name) = (who.clone(), name.clone());
+        self.look(move |tx| {
+            let action = Action::GetLifecycleConfiguration;
+            let row = permitted(tx, &who, &name, action, Target::Container)?;
+            read(&decode_attributes(&row.attributes)?)
+        })
+        .await
+    }
+
+    /// Sets or removes the lifecycle rules of a container, together with what a protocol keeps of them
+    /// under keys of its own namespace.
+    pub async fn set_lifecycle(
+        &self,
+        who: &Caller,
+        name: &ContainerName,
+        rules: Option<Vec<Rule>>,
+        namespace: &'static str,
+        pairs: Vec<(&'static str, Option<String>)>,
+    ) -> Result<()> {
+        if let Some(rules) = &rules {
+            rule::check(rules)?;
+        }
+        let store = self.clone();
+        let text = rules
+            .as_ref()
+            .map(|rules| serde_json::to_string(rules).expect("plain structs are always JSON"));
+        let action = Action::PutLifecycleConfiguration;
+        self.edit_container(who, action, name, move |_, row, attributes| {
+            let classes = rules.iter().flatten().flat_map(Rule::classes);
+            for class in classes {
+                store.check_class(row, class)?;
+            }
+            match &text {
+                Some(text) => attributes.set(LIFECYCLE, RULES, text.clone()),
+                None => attributes.remove(LIFECYCLE, RULES),
+            }
+            for (key, value) in &pairs {
+                match value {
+                    Some(value) => attributes.set(namespace, *key, value.clone()),
+                    None => attributes.remove(namespace, key),
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Refuses a class that is none, and one to which data would have to be moved.
+    fn check_class(&self, container: &ContainerRow, class: &str) -> Result<()> {
+        let array = match class {
+            STANDARD => &self.inner.default_array,
+            other => other,
+        };
+        if array == container.array_name {
+            return Ok(());
+        }
+        if self.inner.lanes.contains_key(array) {
+            let context = "data are not moved between storage classes";
+            return Err(Error::new(ErrorKind::Unsupported, context));
+        }
+        let context = format!("there is no storage class {class:?}");
+        let reason = Reason::BadStorageClass;
+        Err(Error::because(ErrorKind::Invalid, reason, context))
+    }
+}
