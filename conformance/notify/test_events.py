@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import urllib.request
 from typing import Any
 
 from .conftest import TOKEN, hook_config, nats_config, rabbit_config
@@ -84,6 +85,24 @@ def test_every_event_and_its_fields(told: Any, webhook: Webhook) -> None:
     assert webhook.tokens == {f"Bearer {TOKEN}"}
     time.sleep(1)
     assert len(webhook.taken) == 5, "nothing comes twice"
+
+
+def test_a_browser_form(told: Any, webhook: Webhook) -> None:
+    _, s3 = told(hook_config(webhook))
+    s3.create_bucket(Bucket="photos")
+    configure(s3, "photos", rule("hook"))
+    form = s3.generate_presigned_post("photos", "form")
+    lines = []
+    for name, value in [*form["fields"].items(), ("file", "hello")]:
+        lines += ["--edge", f'Content-Disposition: form-data; name="{name}"', "", value]
+    body = "\r\n".join([*lines, "--edge--", ""]).encode()
+    headers = {"Content-Type": "multipart/form-data; boundary=edge"}
+    request = urllib.request.Request(form["url"], body, headers)
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status == 204
+    (record,) = webhook.wait(1)
+    assert seen([record]) == [("ObjectCreated:Post", "form")]
+    assert record["s3"]["object"]["size"] == 5
 
 
 def test_versions_and_markers(told: Any, webhook: Webhook) -> None:

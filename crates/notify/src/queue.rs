@@ -114,7 +114,7 @@ impl Queue {
                 }
                 Ok(Page::Empty) => LOOK_EVERY,
                 Ok(Page::Failed(error)) => {
-                    if failures % LOG_FAILURES_EVERY == 0 {
+                    if failures.is_multiple_of(LOG_FAILURES_EVERY) {
                         tracing::warn!(target = self.name, %error, failures, "not delivered; trying again");
                     }
                     failures = failures.saturating_add(1);

@@ -99,6 +99,8 @@ pub(crate) struct S3 {
     pub(crate) post_sigv2: bool,
     /// Domains below which the first label is a bucket that is shown as a website.
     pub(crate) website_domains: Vec<String>,
+    /// Pause between objects of access logs.
+    pub(crate) access_log_seconds: u64,
 }
 
 impl Default for S3 {
@@ -109,6 +111,7 @@ impl Default for S3 {
             sigv2: false,
             post_sigv2: true,
             website_domains: Vec::new(),
+            access_log_seconds: 300,
         }
     }
 }

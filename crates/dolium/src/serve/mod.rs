@@ -27,8 +27,8 @@ use crate::config::Config;
 /// How long running requests may go on after a stop was asked for; together with what follows ten
 /// seconds, after which service managers kill.
 const DRAIN_MAX: Duration = Duration::from_secs(6);
-/// How long the notifier may take to put down what it does.
-const NOTIFY_MAX: Duration = Duration::from_secs(1);
+/// How long notification may take to put down what it does, and access logs to be written.
+const LAST_MAX: Duration = Duration::from_secs(1);
 /// How long the store may take to write what is committed.
 const FLUSH_MAX: Duration = Duration::from_secs(3);
 
@@ -89,6 +89,12 @@ pub(crate) async fn run(
         post_sigv2: config.s3.post_sigv2,
         website_domains: config.s3.website_domains.clone(),
     });
+    let access_log = s3.access_log();
+    let logging = {
+        let (access_log, stop) = (access_log.clone(), stop.clone());
+        let every = Duration::from_secs(config.s3.access_log_seconds);
+        tokio::spawn(async move { access_log.run(every, stop.cancelled()).await })
+    };
     let http = health::router(components.clone(), metrics)
         .nest("/api/v1/admin", admin::guarded_router(components.clone()));
     let socket = admin::router(components.clone());
@@ -112,6 +118,7 @@ pub(crate) async fn run(
     for task in tasks {
         task.await.context("a listener died")?;
     }
+    logging.await.context("the writer of access logs died")?;
     connections.close();
     if tokio::time::timeout(DRAIN_MAX, connections.wait())
         .await
@@ -119,13 +126,9 @@ pub(crate) async fn run(
     {
         tracing::warn!("some requests did not finish in time and were cut off");
     }
-    if tokio::time::timeout(NOTIFY_MAX, notifier.close())
-        .await
-        .is_err()
-    {
-        tracing::warn!(
-            "notification did not stop in time; what was not delivered is delivered later"
-        );
+    let last = async { tokio::join!(notifier.close(), access_log.flush()) };
+    if tokio::time::timeout(LAST_MAX, last).await.is_err() {
+        tracing::warn!("notification or access logs did not stop in time; lines of logs are lost");
     }
     let closed = tokio::time::timeout(FLUSH_MAX, components.store.close()).await;
     drop(std::fs::remove_file(components.data_dir.socket()));

@@ -11,11 +11,12 @@ use dolium_store::{ANONYMOUS_ID, Attributes, ContainerName, Store};
 use s3s::dto;
 use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result};
 
+use crate::access_log::AccessLog;
 use crate::error::{not_configured, of_store};
 use crate::service::S3Settings;
 use crate::{
-    access, acl, bucket, copy, cors, encryption, lifecycle, listing, multipart, notification,
-    object, object_lock, part, payment, reading, tagging, version_listing, website,
+    access, access_log, acl, bucket, copy, cors, encryption, lifecycle, listing, multipart,
+    notification, object, object_lock, part, payment, reading, tagging, version_listing, website,
 };
 
 /// The operations over one store.
@@ -24,16 +25,18 @@ pub(crate) struct Api {
     pub(crate) region: String,
     pub(crate) identity: Identity,
     pub(crate) notify_targets: Arc<[String]>,
+    pub(crate) access_log: AccessLog,
 }
 
 impl Api {
     /// Takes what it needs from the settings.
-    pub(crate) fn new(settings: S3Settings) -> Self {
+    pub(crate) fn new(settings: S3Settings, access_log: AccessLog) -> Self {
         Self {
             store: settings.store,
             region: settings.region,
             identity: settings.identity,
             notify_targets: settings.notify_targets,
+            access_log,
         }
     }
 
@@ -80,17 +83,6 @@ impl Api {
         bucket::require(self, request, bucket, action).await?;
         not_configured(code)
     }
-
-    /// A setting whose absence is an empty answer.
-    async fn empty<I, O: Default>(
-        &self,
-        request: &S3Request<I>,
-        bucket: &str,
-        action: Action,
-    ) -> S3Result<S3Response<O>> {
-        bucket::require(self, request, bucket, action).await?;
-        Ok(S3Response::new(O::default()))
-    }
 }
 
 /// The owner of what nobody in particular wrote.
@@ -128,13 +120,11 @@ impl Owners {
     }
 }
 
-/// Writes the trait's methods: those that a function serves, those whose setting is not there, and
-/// those for which its absence is an empty answer.
+/// Writes the trait's methods: those that a function serves, and those whose setting is not there.
 macro_rules! operations {
     (
         serve { $($serve:ident($served:ident) -> $serve_output:ident: $function:path;)* }
         unset { $($unset:ident($asked:ident) -> $unset_output:ident: $may_unset:ident, $code:ident;)* }
-        empty { $($empty:ident($input:ident) -> $empty_output:ident: $may_empty:ident;)* }
         $($rest:tt)*
     ) => {
         #[async_trait::async_trait]
@@ -151,12 +141,6 @@ macro_rules! operations {
             ) -> S3Result<S3Response<dto::$unset_output>> {
                 let action = Action::$may_unset;
                 self.unset(&request, &request.input.bucket, action, S3ErrorCode::$code).await
-            })*
-            $(async fn $empty(
-                &self,
-                request: S3Request<dto::$input>,
-            ) -> S3Result<S3Response<dto::$empty_output>> {
-                self.empty(&request, &request.input.bucket, Action::$may_empty).await
             })*
             $($rest)*
         }
@@ -208,6 +192,8 @@ operations! {
         put_object_retention(PutObjectRetentionInput) -> PutObjectRetentionOutput: object_lock::put_retention;
         get_object_legal_hold(GetObjectLegalHoldInput) -> GetObjectLegalHoldOutput: object_lock::legal_hold;
         put_object_legal_hold(PutObjectLegalHoldInput) -> PutObjectLegalHoldOutput: object_lock::put_legal_hold;
+        get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput: access_log::get;
+        put_bucket_logging(PutBucketLoggingInput) -> PutBucketLoggingOutput: access_log::put;
         get_bucket_notification_configuration(GetBucketNotificationConfigurationInput) -> GetBucketNotificationConfigurationOutput: notification::get;
         put_bucket_notification_configuration(PutBucketNotificationConfigurationInput) -> PutBucketNotificationConfigurationOutput: notification::put;
         get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput: cors::get;
@@ -236,9 +222,6 @@ operations! {
     }
     unset {
         get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput: GetReplicationConfiguration, ReplicationConfigurationNotFoundError;
-    }
-    empty {
-        get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput: GetBucketLogging;
     }
 
     /// Objects are not shared by torrent; AWS has ended it too.

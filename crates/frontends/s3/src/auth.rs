@@ -16,6 +16,7 @@ use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Result};
 
+use crate::access_log::Requester;
 use crate::answer::RequestId;
 use crate::circumstances::{self, Peer};
 use crate::error::{of_store, refuse};
@@ -117,6 +118,9 @@ pub(crate) fn enter(
     }
     if by_form {
         circumstances.set("s3:authType", "POST");
+    }
+    if let (Some(requester), Some(user)) = (extensions.get::<Requester>(), caller.principal()) {
+        requester.note(&user.canonical_id);
     }
     extensions.insert(caller.with_context(circumstances));
     Ok(())

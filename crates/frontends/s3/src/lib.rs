@@ -17,6 +17,7 @@
 //! DEBUG, and failures of the server at WARN and ERROR.
 
 mod access;
+mod access_log;
 mod acl;
 mod answer;
 mod api;
@@ -62,5 +63,6 @@ mod verdict;
 mod version_listing;
 mod website;
 
+pub use access_log::AccessLog;
 pub use circumstances::Peer;
 pub use service::{S3FrontEnd, S3Settings, service};

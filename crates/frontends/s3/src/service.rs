@@ -21,6 +21,7 @@ use s3s::stream::DynByteStream;
 use s3s::xml::Deserialize;
 use s3s::{Body, S3ErrorCode, S3Result};
 
+use crate::access_log::{AccessLog, Witness};
 use crate::answer::{self, RequestId, RequestIds};
 use crate::api::Api;
 use crate::auth::{self, Gate, Keys, in_request};
@@ -74,6 +75,7 @@ struct Inner {
     post_sigv2: bool,
     store: Store,
     websites: Domains,
+    access_log: AccessLog,
     ids: RequestIds,
 }
 
@@ -91,8 +93,9 @@ pub fn service(settings: S3Settings) -> S3FrontEnd {
         store: settings.store.clone(),
         identity: identity.clone(),
     };
+    let access_log = AccessLog::new(store.clone(), identity.clone(), settings.region.clone());
     let (sigv2, post_sigv2) = (settings.sigv2, settings.post_sigv2);
-    let mut builder = S3ServiceBuilder::new(Api::new(settings));
+    let mut builder = S3ServiceBuilder::new(Api::new(settings, access_log.clone()));
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
     builder.set_auth(Keys(identity.clone()));
     builder.set_access(gate);
@@ -109,11 +112,17 @@ pub fn service(settings: S3Settings) -> S3FrontEnd {
         post_sigv2,
         store,
         websites,
+        access_log,
         ids: RequestIds::new(),
     }))
 }
 
 impl S3FrontEnd {
+    /// The access logs, which somebody must write.
+    pub fn access_log(&self) -> AccessLog {
+        self.0.access_log.clone()
+    }
+
     /// Answers one request.
     pub async fn answer(&self, mut request: Request<Body>) -> Response<Body> {
         let id = self.0.ids.next();
@@ -126,8 +135,14 @@ impl S3FrontEnd {
         let (parts, body) = request.into_parts();
         let named = self.0.websites.of_request(&parts);
         let named = named.or_else(|| self.0.rules.domains.of_request(&parts));
+        let by_host = named.is_some();
         let asked = Asked::of_request(&parts, named);
-        let request = Request::from_parts(parts, body);
+        let bucket = asked.bucket.as_deref();
+        let witness = bucket.map(|bucket| Witness::of_request(&parts, bucket, by_host, &id));
+        let mut request = Request::from_parts(parts, body);
+        if let Some(witness) = &witness {
+            request.extensions_mut().insert(witness.requester());
+        }
         let response = self.route(request, &asked, &verdict).await;
         let mut response = answer::finish(response, &id, &resource, &verdict);
         if of_attributes && response.status().is_success() {
@@ -149,7 +164,10 @@ impl S3FrontEnd {
         } else {
             tracing::debug!(%method, %resource, status, request_id = id, "answered");
         }
-        response
+        match witness {
+            Some(witness) => self.0.access_log.note(witness, response).await,
+            None => response,
+        }
     }
 
     async fn route(
