@@ -328,7 +328,7 @@ async fn uploads_that_were_abandoned_end() {
         let (who, description) = (&world.who, Description::default());
         let upload = world
             .store
-            .create_upload(who, &bucket(), &path(at), description)
+            .create_upload(who, &bucket(), &path(at), description, None)
             .await
             .unwrap();
         let put = request(vec![7; 100_000].into());
