@@ -189,7 +189,6 @@ pub(crate) async fn get_bucket(
                 sse_algorithm: ServerSideEncryption::from_static(kind),
             }),
             bucket_key_enabled: None,
-            ..ServerSideEncryptionRule::default()
         }],
     };
     Ok(S3Response::new(GetBucketEncryptionOutput {

@@ -283,6 +283,9 @@ pub(crate) async fn read_error(
                 not_modified_headers(&mut headers, &version, source.version);
             }
         }
+        Some(Reason::NoSuchObject) => {
+            headers.insert("x-amz-delete-marker", HeaderValue::from_static("false"));
+        }
         Some(Reason::DeleteMarker) => {
             headers.insert("x-amz-delete-marker", HeaderValue::from_static("true"));
             if let Some(id) = marker.and_then(|serial| serial_id(serial).parse().ok()) {

@@ -66,9 +66,10 @@ pub fn expiry_of(rules: &[Rule], version: &Version, day: Duration) -> Option<(In
 }
 
 /// Notes on a version when its container's rules end it.
-pub(crate) fn with_expiry(container: &ContainerRow, day: Duration, version: Version) -> Version {
+pub(crate) fn with_expiry(container: &ContainerRow, version: Version) -> Version {
     let expiry = match rules_of(container) {
-        Ok(rules) => expiry_of(&rules, &version, day),
+        // A date is told in days of the calendar, also where a setting shortens those of the worker.
+        Ok(rules) => expiry_of(&rules, &version, CALENDAR_DAY),
         Err(error) => {
             tracing::warn!(%error, container = %container.id, "unreadable lifecycle rules");
             None
@@ -76,6 +77,9 @@ pub(crate) fn with_expiry(container: &ContainerRow, day: Duration, version: Vers
     };
     Version { expiry, ..version }
 }
+
+/// A day of the calendar.
+const CALENDAR_DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// The rules of a container; most have none.
 fn rules_of(container: &ContainerRow) -> Result<Vec<Rule>> {

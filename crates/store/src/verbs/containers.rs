@@ -227,12 +227,13 @@ fn same_already(
 /// Refuses a name that is taken, and one container too many.
 fn refuse_taken(tx: &mut ReadTx<'_>, account: AccountId, name: &ContainerName) -> Result<()> {
     if let Some(taken) = tx.container_by_bucket(name.as_str())? {
-        let reason = if taken.account_id == account {
-            Reason::ContainerYours
+        let (reason, context) = if taken.account_id == account {
+            let context = format!("the container {name} is yours already, with other settings");
+            (Reason::ContainerYours, context)
         } else {
-            Reason::ContainerTaken
+            let context = format!("the container {name} exists");
+            (Reason::ContainerTaken, context)
         };
-        let context = format!("the container {name} exists");
         return Err(Error::because(ErrorKind::AlreadyExists, reason, context));
     }
     if tx.containers(account, None, CONTAINERS_MAX as i64)?.len() >= CONTAINERS_MAX {

@@ -75,7 +75,6 @@ impl Store {
             blocks.nodes = load_references(self.lane(&container)?, &new.root).await?;
         }
         let who = who.clone();
-        let day = self.inner.settings.lifecycle_day;
         self.commit(move |tx| {
             let target = Target::Path(new.path.as_str().as_bytes());
             let row = permitted(tx, &who, &name, Action::PutObject, target)?;
@@ -86,7 +85,7 @@ impl Store {
             writing::link(tx, &row.array_name, &row, &new.root, &blocks)?;
             let occasion = Occasion::new(Cause::Copy, &who);
             let version = writing::write_version(tx, &row, serial, new, &occasion)?;
-            Ok(with_expiry(&row, day, rows::version(version, true)?))
+            Ok(with_expiry(&row, rows::version(version, true)?))
         })
         .await
     }

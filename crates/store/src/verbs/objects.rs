@@ -87,7 +87,6 @@ impl Store {
             root,
         };
         let (who, container) = (who.clone(), container.clone());
-        let day = self.inner.settings.lifecycle_day;
         self.commit(move |tx| {
             let target = Target::Path(new.path.as_str().as_bytes());
             let row = permitted(tx, &who, &container, Action::PutObject, target)?;
@@ -98,7 +97,7 @@ impl Store {
             writing::link(tx, &row.array_name, &row, &new.root, &new_blocks)?;
             let occasion = Occasion::new(cause, &who);
             let version = writing::write_version(tx, &row, serial, new, &occasion)?;
-            Ok(with_expiry(&row, day, rows::version(version, true)?))
+            Ok(with_expiry(&row, rows::version(version, true)?))
         })
         .await
     }
@@ -188,8 +187,7 @@ impl Store {
         if action.needs_key() {
             envelope::open(&self.inner.keys, &version.attributes, source.key.as_ref())?;
         }
-        let day = self.inner.settings.lifecycle_day;
-        Ok(with_expiry(&container, day, version))
+        Ok(with_expiry(&container, version))
     }
 
     /// Opens a version for reading.
@@ -197,9 +195,8 @@ impl Store {
         let (container, row, current) = self.open_source(who, source, ReadAction::GET).await?;
         let range = resolve(range, row.size as u64)?;
         let body = self.content(&container, &row, range.clone(), source.key.as_ref())?;
-        let day = self.inner.settings.lifecycle_day;
         Ok(Reading {
-            version: with_expiry(&container, day, rows::version(row, current)?),
+            version: with_expiry(&container, rows::version(row, current)?),
             range,
             body,
         })

@@ -1,7 +1,5 @@
 //! Multipart uploads: parts are stored as they come and joined by joining their block lists.
 
-use std::time::Duration;
-
 use dolium_access::Action;
 use dolium_block::Node;
 use dolium_catalog::{ContainerRow, PartRow, ReadTx, UploadMarker, UploadRow, WriteTx};
@@ -327,7 +325,6 @@ impl Store {
             new,
             blocks,
             condition: request.condition,
-            day: self.inner.settings.lifecycle_day,
         };
         let (who, container) = (who.clone(), container.clone());
         self.commit(move |tx| completion.commit(tx, &who, &container))
@@ -512,7 +509,6 @@ struct Completion {
     new: NewVersion,
     blocks: NewBlocks,
     condition: Condition,
-    day: Duration,
 }
 
 impl Completion {
@@ -545,7 +541,7 @@ impl Completion {
         let occasion = Occasion::new(Cause::CompleteMultipartUpload, who);
         let version = writing::write_version(tx, &row, serial, self.new.clone(), &occasion)?;
         let version = rows::version(version, true)?;
-        Ok(with_expiry(&row, self.day, version))
+        Ok(with_expiry(&row, version))
     }
 }
 
