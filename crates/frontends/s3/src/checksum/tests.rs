@@ -54,8 +54,8 @@ fn right_claims_pass_and_wrong_ones_do_not() {
 #[test]
 fn malformed_claims() {
     let cases: [(&[(&str, &str)], &str); 6] = [
-        (&[("x-amz-checksum-crc32", "!!")], "InvalidRequest"),
-        (&[("x-amz-checksum-crc32", "AAAA")], "InvalidRequest"),
+        (&[("x-amz-checksum-crc32", "!!")], "BadDigest"),
+        (&[("x-amz-checksum-crc32", "AAAA")], "BadDigest"),
         (&[("content-md5", "AAAA")], "InvalidDigest"),
         (
             &[

@@ -111,7 +111,11 @@ fn mechanisms() {
         &[("authorization", AUTH), DATE],
         Some("InvalidURI"),
     );
-    check(&[("authorization", AUTH), DATE], Some("NotImplemented"));
+    check(
+        "/b/k?annotation",
+        &[("authorization", AUTH), DATE],
+        Some("NotImplemented"),
+    );
     check(
         "/b",
         &[("content-type", "Multipart/Form-Data; boundary=x")],
