@@ -53,7 +53,6 @@ async fn changes_are_announced_to_those_who_asked() {
         tags: None,
         encryption: None,
         guards: Default::default(),
-        encryption: None,
         refuse_copy_onto_itself: true,
     };
     world.store.copy(&world.who, copy).await.unwrap();
