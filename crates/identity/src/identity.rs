@@ -84,6 +84,12 @@ impl Identity {
         };
         let (key_row, user_row) = (key.row(UserId(0)), row);
         let op = move |tx: &mut WriteTx<'_>| {
+            // Policies name users by either: nobody may be called what somebody else is known by.
+            let taken = tx.user_by_canonical_id(&user_row.name)?;
+            if taken.is_some() || tx.user_by_name(&user_row.canonical_id)?.is_some() {
+                let context = "a name and a canonical id of two users must not be the same";
+                return Err(Error::new(ErrorKind::AlreadyExists, "create_user", context));
+            }
             let account = tx.create_account(&user_row.name, None, user_row.created)?;
             let mut row = UserRow {
                 account_id: account.id,

@@ -8,11 +8,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use dolium_store::Instant;
 use s3s::dto::Timestamp;
 
+/// The first and the last microsecond that have a date of four digits: a rule may name a day far beyond.
+const EARLIEST_US: i64 = -62_135_596_800_000_000;
+const LATEST_US: i64 = 253_402_300_799_999_999;
 /// Microseconds in a second, less one.
 const REST_OF_SECOND_US: i64 = 999_999;
 
 /// A moment of the store as the protocol carries it.
 pub(crate) fn timestamp(instant: Instant) -> Timestamp {
+    let instant = Instant(instant.0.clamp(EARLIEST_US, LATEST_US));
     let distance = Duration::from_micros(instant.0.unsigned_abs());
     let moment = if instant.0 < 0 {
         UNIX_EPOCH.checked_sub(distance)
@@ -121,6 +125,16 @@ mod tests {
         let earlier = Instant(784_111_776_999_999);
         let heard = Timestamp::parse(TimestampFormat::HttpDate, &http_date(earlier)).unwrap();
         assert!(created > end_of_second(heard));
+    }
+
+    #[test]
+    fn moments_beyond_the_calendar_have_its_last_date() {
+        assert_eq!(
+            http_date(Instant(i64::MAX)),
+            "Fri, 31 Dec 9999 23:59:59 GMT"
+        );
+        assert!(http_date(Instant(i64::MIN)).ends_with("0001 00:00:00 GMT"));
+        assert_eq!(iso(i64::MAX), "9999-12-31T23:59:59.999Z");
     }
 
     #[test]

@@ -8,7 +8,8 @@ use dolium_catalog::ReadTx;
 
 use super::event::{Cause, Occasion};
 use super::guards::settle;
-use super::uploads::{UPLOAD, recoded};
+use super::parts::recoded;
+use super::uploads::UPLOAD;
 use super::writing::{self, NewVersion};
 use crate::attributes::Namespace;
 use crate::caller::Caller;

@@ -1,11 +1,13 @@
 //! The verbs of the store, one file for each noun they act on.
 
+mod completions;
 mod containers;
 mod copies;
 mod event;
 mod guards;
 mod listings;
 mod objects;
+mod parts;
 mod renames;
 mod settings;
 mod uploads;
