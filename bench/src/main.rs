@@ -15,6 +15,7 @@ mod report;
 mod scenario;
 mod server;
 mod sign;
+mod soak;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -80,6 +81,8 @@ enum Command {
     Fill(fill::Fill),
     /// Measure listings of a filled bucket.
     Listing(listing::Measure),
+    /// Mixed verbs for a long time, a line a minute.
+    Soak(soak::Soak),
 }
 
 fn main() -> ExitCode {
@@ -105,6 +108,7 @@ fn run(command: Command) -> Result<()> {
             Command::Dedup(dedup) => dedup.run().await,
             Command::Fill(fill) => fill.run().await,
             Command::Listing(measure) => measure.run().await,
+            Command::Soak(soak) => soak.run().await,
         }
     })
 }

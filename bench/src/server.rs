@@ -42,11 +42,20 @@ impl Server {
 
     /// The peak of resident memory in MiB.
     pub(crate) fn peak_mib(self) -> Result<Option<f64>> {
+        self.memory_mib("VmHWM:")
+    }
+
+    /// The resident memory in MiB.
+    pub(crate) fn rss_mib(self) -> Result<Option<f64>> {
+        self.memory_mib("VmRSS:")
+    }
+
+    fn memory_mib(self, name: &str) -> Result<Option<f64>> {
         let Some(pid) = self.pid else {
             return Ok(None);
         };
         let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
         let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
         let kib: f64 = kib.context("malformed status")?.trim().parse()?;
         Ok(Some(kib / 1024.0))
