@@ -141,7 +141,9 @@ def host():
     return urllib.parse.urlsplit(ENDPOINT).netloc
 
 
-def sign(method, path, headers=None, body=b"", query="", secret=None, payload_hash=None, when=None):
+def sign(
+    method, path, headers=None, body=b"", query="", secret=None, payload_hash=None, when=None, access_key=None
+):
     """Headers of a SigV4-signed request; `path` must be escaped already."""
 
     class Auth(S3SigV4Auth):
@@ -153,7 +155,7 @@ def sign(method, path, headers=None, body=b"", query="", secret=None, payload_ha
     request.context["payload_signing_enabled"] = True
     if payload_hash:
         request.headers["X-Amz-Content-SHA256"] = payload_hash
-    auth = Auth(Credentials(ACCESS_KEY, secret or SECRET_KEY), "s3", REGION)
+    auth = Auth(Credentials(access_key or ACCESS_KEY, secret or SECRET_KEY), "s3", REGION)
     if when is not None:
         import botocore.auth as module
 
