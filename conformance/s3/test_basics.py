@@ -77,7 +77,7 @@ def test_ranges(s3, bucket):
         assert body_of(got) == body and got["ContentRange"] == place
         assert got["ResponseMetadata"]["HTTPStatusCode"] == 206
         head = s3.head_object(Bucket=bucket, Key="k", Range=text)
-        assert head["ContentLength"] == len(body)
+        assert head["ContentLength"] == len(body) and head["ContentRange"] == place
     assert error_of(s3.get_object, Bucket=bucket, Key="k", Range="bytes=10-") == (416, "InvalidRange")
     assert error_of(s3.get_object, Bucket=bucket, Key="k", Range="bytes=-0")[0] == 416
 

@@ -1,7 +1,9 @@
 """Tags of buckets and objects."""
 
+import json
+
 import pytest
-from conftest import anonymous, error_of, put_raw, raw, set_versioning, sign
+from conftest import SECOND_ID, anonymous, error_of, put_raw, raw, required, set_versioning, sign
 
 DENIED = (403, "AccessDenied")
 
@@ -25,6 +27,16 @@ def test_tags_of_a_bucket(s3, bucket):
     s3.delete_bucket_tagging(Bucket=bucket)
     s3.delete_bucket_tagging(Bucket=bucket)
     assert error_of(s3.get_bucket_tagging, Bucket=bucket) == none
+
+
+def test_answers_without_content(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    answers = [
+        s3.put_bucket_tagging(Bucket=bucket, Tagging=tag_set(a="1")),
+        s3.delete_bucket_tagging(Bucket=bucket),
+        s3.delete_object_tagging(Bucket=bucket, Key="k"),
+    ]
+    assert [answer["ResponseMetadata"]["HTTPStatusCode"] for answer in answers] == [204, 204, 204]
 
 
 def test_tags_of_an_object(s3, bucket):
@@ -166,6 +178,26 @@ def test_documents(s3, bucket, text):
 def test_an_empty_set_removes_all(s3, bucket):
     s3.put_object(Bucket=bucket, Key="k", Body=b"x", Tagging="a=1")
     s3.put_object_tagging(Bucket=bucket, Key="k", Tagging={"TagSet": []})
+    assert tags(s3, bucket) == {}
+
+
+def test_denied_also_for_an_empty_set(s3, other, bucket):
+    """An empty set in a document is still a PUT of tags, and needs what that needs."""
+    required("DOLIUM_SECOND_ID")
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", Tagging="a=1")
+
+    def only(action):
+        statement = {
+            "Effect": "Allow", "Principal": {"CanonicalUser": SECOND_ID}, "Action": action,
+            "Resource": f"arn:aws:s3:::{bucket}/*",
+        }
+        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+
+    empty = {"Bucket": bucket, "Key": "k", "Tagging": {"TagSet": []}}
+    only("s3:DeleteObjectTagging")
+    assert error_of(other.put_object_tagging, **empty) == DENIED
+    only("s3:PutObjectTagging")
+    other.put_object_tagging(**empty)
     assert tags(s3, bucket) == {}
 
 
