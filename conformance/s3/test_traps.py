@@ -9,6 +9,7 @@ import datetime
 import hashlib
 import socket
 import urllib.parse
+import uuid
 import zlib
 
 import pytest
@@ -79,6 +80,28 @@ def test_parameters_beside_a_signed_header(bucket):
     for query in ("acl=", "tagging=", "uploads=", "renameObject=", "versionId=null", "x-amz-acl=public-read"):
         signed = {**sign("PUT", path, body=b"new"), "Content-Length": "3"}
         assert raw("PUT", path, signed, b"new", query)[:2] == (403, "SignatureDoesNotMatch")
+
+
+@pytest.mark.parametrize("query", ["acl=", "retention=", "legal-hold=", "attributes=", "uploads=", "torrent="])
+def test_what_cannot_be_deleted_of_an_object(bucket, query):
+    """Who wants to be rid of an access list or a lock must not lose the object."""
+    signed = sign("DELETE", f"/{bucket}/k", query=query)
+    assert raw("DELETE", f"/{bucket}/k", signed, query=query)[0] in (400, 405, 501)
+
+
+@pytest.mark.parametrize("query", [
+    "acl=", "versioning=", "object-lock=", "notification=", "logging=", "requestPayment=", "accelerate=", "uploads=",
+])
+def test_what_cannot_be_deleted_of_a_bucket(s3, query):
+    """The same for the settings of a bucket, which an empty bucket would go with."""
+    name = "dolium-" + uuid.uuid4().hex[:16]
+    s3.create_bucket(Bucket=name)
+    try:
+        signed = sign("DELETE", f"/{name}", query=query)
+        assert raw("DELETE", f"/{name}", signed, query=query)[0] in (400, 405, 501)
+    finally:
+        if name in [entry["Name"] for entry in s3.list_buckets()["Buckets"]]:
+            s3.delete_bucket(Bucket=name)
 
 
 def test_a_header_twice(bucket):
