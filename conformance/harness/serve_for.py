@@ -6,6 +6,7 @@ Why: the suite in `s3/` takes its server from the environment, so that it can be
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -18,12 +19,33 @@ from .server import ACCESS_KEY, SECRET_KEY, Server, write_config
 DOMAIN = "s3.dolium.test"
 # Websites of buckets are found below it.
 WEBSITE_DOMAIN = "web.dolium.test"
+# The name of a key that clients may choose for single objects.
+ENCRYPTION_KEY = "suite-key"
+# Somebody else, whom owners of buckets grant things or not.
+SECOND_ACCESS_KEY = "dolium-second"
+SECOND_SECRET_KEY = "second-secret-0123456789"
+SECOND_EMAIL = "second@dolium.test"
+
+
+def second_user(server: Server) -> dict[str, str]:
+    """Adds the second user; gives what the suite is told of her."""
+    keys = ("--access-key", SECOND_ACCESS_KEY, "--secret-key", SECOND_SECRET_KEY)
+    server.cli_ok("user", "add", "second", "--email", SECOND_EMAIL, *keys)
+    users = json.loads(server.cli_ok("user", "list", "--json").out)
+    ids = [user["canonical_id"] for user in users if user["name"] == "second"]
+    return {
+        "DOLIUM_SECOND_ACCESS_KEY": SECOND_ACCESS_KEY,
+        "DOLIUM_SECOND_SECRET_KEY": SECOND_SECRET_KEY,
+        "DOLIUM_SECOND_ID": ids[0],
+        "DOLIUM_SECOND_EMAIL": SECOND_EMAIL,
+    }
 
 
 def main(command: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         data_dir = Path(folder) / "data"
         settings = f'[s3]\ndomains = ["{DOMAIN}"]\nwebsite_domains = ["{WEBSITE_DOMAIN}"]\n'
+        settings += f'[encryption]\nkeys = ["{ENCRYPTION_KEY}"]\n'
         config = write_config(Path(folder) / "dolium.toml", data_dir, settings)
         server = Server(data_dir, config=config).start()
         try:
@@ -34,6 +56,8 @@ def main(command: list[str]) -> int:
                 DOLIUM_S3_WEBSITE_DOMAIN=WEBSITE_DOMAIN,
                 DOLIUM_ACCESS_KEY=ACCESS_KEY,
                 DOLIUM_SECRET_KEY=SECRET_KEY,
+                DOLIUM_ENCRYPTION_KEY=ENCRYPTION_KEY,
+                **second_user(server),
             )
             code = subprocess.run(command, env=env, check=False).returncode
             if code or server.panics():

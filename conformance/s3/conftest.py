@@ -3,6 +3,9 @@
 The server is named by the environment:
     DOLIUM_S3_ENDPOINT   default http://127.0.0.1:9000
     DOLIUM_ACCESS_KEY, DOLIUM_SECRET_KEY
+and, without which the tests that need them are skipped,
+    DOLIUM_SECOND_ACCESS_KEY, DOLIUM_SECOND_SECRET_KEY, DOLIUM_SECOND_ID, DOLIUM_SECOND_EMAIL
+    DOLIUM_ENCRYPTION_KEY   the name of a key of the server for single objects
 Run with: pip install -r requirements.txt && pytest conformance/s3
 """
 
@@ -22,6 +25,11 @@ from botocore.exceptions import ClientError
 ENDPOINT = os.environ.get("DOLIUM_S3_ENDPOINT", "http://127.0.0.1:9000").rstrip("/")
 ACCESS_KEY = os.environ.get("DOLIUM_ACCESS_KEY", "")
 SECRET_KEY = os.environ.get("DOLIUM_SECRET_KEY", "")
+SECOND_ACCESS_KEY = os.environ.get("DOLIUM_SECOND_ACCESS_KEY", "")
+SECOND_SECRET_KEY = os.environ.get("DOLIUM_SECOND_SECRET_KEY", "")
+SECOND_ID = os.environ.get("DOLIUM_SECOND_ID", "")
+SECOND_EMAIL = os.environ.get("DOLIUM_SECOND_EMAIL", "")
+ENCRYPTION_KEY = os.environ.get("DOLIUM_ENCRYPTION_KEY", "")
 REGION = "us-east-1"
 MIB = 1 << 20
 PART = 5 * MIB
@@ -45,6 +53,21 @@ def s3():
     return make_client()
 
 
+def required(name):
+    """The value of a variable of the environment that a test cannot do without."""
+    value = os.environ.get(name, "")
+    if not value:
+        pytest.skip(f"{name} is not set: the server under test does not offer this")
+    return value
+
+
+@pytest.fixture(scope="session")
+def other():
+    """The client of a second user, who owns nothing and is no administrator."""
+    required("DOLIUM_SECOND_ID")
+    return make_client(required("DOLIUM_SECOND_ACCESS_KEY"), required("DOLIUM_SECOND_SECRET_KEY"))
+
+
 def empty(s3, bucket):
     for upload in s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
         s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
@@ -62,6 +85,29 @@ def bucket(s3):
     yield name
     empty(s3, name)
     s3.delete_bucket(Bucket=name)
+
+
+@pytest.fixture
+def with_acls(s3, bucket):
+    """A bucket whose access lists count, also public ones."""
+    open_lists(s3, bucket)
+    return bucket
+
+
+def open_lists(s3, bucket, ownership="ObjectWriter"):
+    s3.delete_public_access_block(Bucket=bucket)
+    set_ownership(s3, bucket, ownership)
+
+
+def set_ownership(s3, bucket, ownership):
+    rules = {"Rules": [{"ObjectOwnership": ownership}]}
+    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=rules)
+
+
+def anonymous(method, path, headers=None, body=b"", query=""):
+    """A request without a signature; gives (status, error code, headers)."""
+    sent = {"Host": host(), "Content-Length": str(len(body)), **(headers or {})}
+    return raw(method, path, sent, body, query)
 
 
 @pytest.fixture
@@ -95,7 +141,9 @@ def host():
     return urllib.parse.urlsplit(ENDPOINT).netloc
 
 
-def sign(method, path, headers=None, body=b"", query="", secret=None, payload_hash=None, when=None):
+def sign(
+    method, path, headers=None, body=b"", query="", secret=None, payload_hash=None, when=None, access_key=None
+):
     """Headers of a SigV4-signed request; `path` must be escaped already."""
 
     class Auth(S3SigV4Auth):
@@ -107,7 +155,7 @@ def sign(method, path, headers=None, body=b"", query="", secret=None, payload_ha
     request.context["payload_signing_enabled"] = True
     if payload_hash:
         request.headers["X-Amz-Content-SHA256"] = payload_hash
-    auth = Auth(Credentials(ACCESS_KEY, secret or SECRET_KEY), "s3", REGION)
+    auth = Auth(Credentials(access_key or ACCESS_KEY, secret or SECRET_KEY), "s3", REGION)
     if when is not None:
         import botocore.auth as module
 

@@ -130,6 +130,23 @@ pub(crate) fn require(
     Err(Error::new(ErrorKind::Denied, context))
 }
 
+/// Fails when a policy denies this in so many words, whatever else allows it.
+pub(crate) fn refuse_denied(
+    tx: &mut ReadTx<'_>,
+    who: &Caller,
+    row: &ContainerRow,
+    action: Action,
+    target: Target<'_>,
+) -> Result<()> {
+    match decision(tx, who, row, action, target)? {
+        Decision::Deny { explicit: true } => {
+            let context = format!("a policy denies you {} here", action.name());
+            Err(Error::new(ErrorKind::Denied, context))
+        }
+        Decision::Allow | Decision::Deny { explicit: false } => Ok(()),
+    }
+}
+
 /// Whether the caller may do this.
 pub(crate) fn allows(
     tx: &mut ReadTx<'_>,
@@ -138,8 +155,18 @@ pub(crate) fn allows(
     action: Action,
     target: Target<'_>,
 ) -> Result<bool> {
+    Ok(decision(tx, who, row, action, target)? == Decision::Allow)
+}
+
+fn decision(
+    tx: &mut ReadTx<'_>,
+    who: &Caller,
+    row: &ContainerRow,
+    action: Action,
+    target: Target<'_>,
+) -> Result<Decision> {
     if who.is_admin() {
-        return Ok(true);
+        return Ok(Decision::Allow);
     }
     let object = match target {
         Target::Version(version) => decode_attributes(&version.meta)?,
@@ -151,7 +178,11 @@ pub(crate) fn allows(
         .is_some_and(|user| user.account_id == row.account_id);
     let plain = !mentions_access(&row.attributes);
     if plain && acl.is_none() {
-        return Ok(own);
+        return Ok(if own {
+            Decision::Allow
+        } else {
+            Decision::Deny { explicit: false }
+        });
     }
     let rules = rules(row)?;
     let path = match target {
@@ -179,7 +210,7 @@ pub(crate) fn allows(
             owner: acl.as_ref().map(|acl| acl.owner.as_str()),
         }),
     };
-    Ok(matches!(decide(&rules, &asked), Decision::Allow))
+    Ok(decide(&rules, &asked))
 }
 
 /// Whether attributes hold anything about access, without parsing them: most containers do not.

@@ -7,7 +7,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use s3s::{Body, S3Error, S3ErrorCode};
 
 use crate::error::status_of;
@@ -98,6 +98,19 @@ pub(crate) fn unquote_tag(response: &mut Response<Body>) {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(text.len()));
     }
     *response.body_mut() = Body::from(text);
+}
+
+/// Statuses that `s3s` does not let an operation choose.
+pub(crate) fn settle_status(method: &Method, tags: bool, response: &mut Response<Body>) {
+    if response.status() != StatusCode::OK {
+        return;
+    }
+    let ranged = response.headers().contains_key(header::CONTENT_RANGE);
+    match *method {
+        Method::HEAD if ranged => *response.status_mut() = StatusCode::PARTIAL_CONTENT,
+        Method::PUT if tags => *response.status_mut() = StatusCode::NO_CONTENT,
+        _ => {}
+    }
 }
 
 /// Completes an answer.

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use dolium_store::access::Context;
 use http::{HeaderMap, Uri, header};
 
-use crate::query::Query;
+use crate::query::{Query, decode_path};
 use crate::tagging::parse_header;
 use crate::time;
 
@@ -24,10 +24,9 @@ pub struct Peer {
 }
 
 /// Headers that are condition keys under `s3:` by their own name.
-const HEADERS: [&str; 16] = [
+const HEADERS: [&str; 15] = [
     "x-amz-acl",
     "x-amz-content-sha256",
-    "x-amz-copy-source",
     "x-amz-grant-full-control",
     "x-amz-grant-read",
     "x-amz-grant-read-acp",
@@ -73,6 +72,12 @@ pub(crate) fn gather(headers: &HeaderMap, uri: &Uri, peer: Option<Peer>) -> Cont
         if let Some(value) = text(name) {
             context.set(key, value);
         }
+    }
+    // As the copy reads it: an escape must not hide what is copied.
+    if let Some(source) = text("x-amz-copy-source") {
+        let (source, _) = source.split_once("?versionId=").unwrap_or((source, ""));
+        let source = decode_path(source);
+        context.set("s3:x-amz-copy-source", source.trim_start_matches('/'));
     }
     if let Some(agent) = text(header::USER_AGENT.as_str()) {
         context.set("aws:UserAgent", agent);

@@ -129,10 +129,14 @@ impl S3FrontEnd {
         request.extensions_mut().insert(RequestId(id.clone()));
         let resource = request.uri().path().to_owned();
         let method = request.method().clone();
-        let of_attributes = Query::parse(request.uri().query()).has("attributes");
+        let query = Query::parse(request.uri().query());
+        let (of_attributes, of_tags) = (query.has("attributes"), query.has("tagging"));
         let expects = expects_continue(&request);
+        let announced = request.headers().get(header::CONTENT_LENGTH);
+        let empty = announced.is_some_and(|len| len.as_bytes() == b"0");
         let verdict = Verdict::default();
         let (parts, body) = request.into_parts();
+        let of_bucket_tags = of_tags && guard::is_bucket(&parts, &self.0.rules.domains);
         let named = self.0.websites.of_request(&parts);
         let named = named.or_else(|| self.0.rules.domains.of_request(&parts));
         let by_host = named.is_some();
@@ -145,15 +149,17 @@ impl S3FrontEnd {
         }
         let response = self.route(request, &asked, &verdict).await;
         let mut response = answer::finish(response, &id, &resource, &verdict);
+        answer::settle_status(&method, of_bucket_tags, &mut response);
         if of_attributes && response.status().is_success() {
             answer::unquote_tag(&mut response);
         }
         if method != Method::OPTIONS {
             self.mark(&asked, &mut response).await;
         }
-        if expects && !response.status().is_success() {
+        if expects && (empty || !response.status().is_success()) {
             // The client may never send the body it announced: what it sends next on this connection
-            // would be taken for that body.
+            // would be taken for that body. And for an empty body no `100 Continue` was sent: some
+            // clients still wait for it and would take the next answer for it.
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);
         }

@@ -156,8 +156,7 @@ pub(crate) async fn delete(
     let caller = caller(&request)?;
     let input = request.input;
     let source = source_of(&input.bucket, &input.key, input.version_id.as_deref())?;
-    let none = Namespace::new();
-    let version = match api.store.set_object_tags(&caller, &source, none).await {
+    let version = match api.store.remove_object_tags(&caller, &source).await {
         Ok(version) => version,
         Err(error) => return Err(read_error(api, &caller, &source, error).await),
     };

@@ -11,6 +11,7 @@ use super::objects::existing;
 use crate::attributes::{Attributes, Namespace};
 use crate::caller::Caller;
 use crate::lock::{self, HOLD, LOCK, ON, RETENTION, Retention};
+use crate::names::ObjectPath;
 use crate::permission::{self, ACCESS, ACL, ReadAction, TAGS, Target};
 use crate::request::{AclRequest, Description, Source, Version};
 use crate::rows::{self, decode_attributes, encode_attributes};
@@ -22,17 +23,25 @@ pub(crate) fn settle(
     tx: &mut ReadTx<'_>,
     who: &Caller,
     row: &ContainerRow,
+    path: &ObjectPath,
     description: &mut Description,
 ) -> Result<()> {
     let guards = std::mem::take(&mut description.guards);
     let attributes = &mut description.attributes;
+    let path = Target::Path(path.as_str().as_bytes());
+    // Whoever may write may say what the object begins with, unless a policy says no to just that.
+    if guards.acl.is_some() {
+        permission::refuse_denied(tx, who, row, Action::PutObjectAcl, path)?;
+    }
+    if attributes.namespace(TAGS).next().is_some() {
+        permission::refuse_denied(tx, who, row, Action::PutObjectTagging, path)?;
+    }
     if let Some(acl) = new_acl(tx, who, row, guards.acl)? {
         attributes.set(ACCESS, ACL, encode_acl(&acl));
     }
     if guards.retention.is_some() || guards.hold {
         lock::require(&decode_attributes(&row.attributes)?)?;
     }
-    let path = Target::Container;
     if let Some(retention) = guards.retention {
         lock::check_new(&retention)?;
         permission::require(tx, who, row, Action::PutObjectRetention, path)?;
@@ -206,18 +215,31 @@ impl Store {
             .await
     }
 
-    /// Replaces the tags of a version; without any, removes them.
+    /// Replaces the tags of a version.
     pub async fn set_object_tags(
         &self,
         who: &Caller,
         source: &Source,
         tags: Namespace,
     ) -> Result<Version> {
-        let action = if tags.is_empty() {
-            ReadAction::DELETE_TAGS
-        } else {
-            ReadAction::PUT_TAGS
-        };
+        self.replace_tags(who, source, ReadAction::PUT_TAGS, tags)
+            .await
+    }
+
+    /// Removes the tags of a version.
+    pub async fn remove_object_tags(&self, who: &Caller, source: &Source) -> Result<Version> {
+        let none = Namespace::new();
+        self.replace_tags(who, source, ReadAction::DELETE_TAGS, none)
+            .await
+    }
+
+    async fn replace_tags(
+        &self,
+        who: &Caller,
+        source: &Source,
+        action: ReadAction,
+        tags: Namespace,
+    ) -> Result<Version> {
         let edit = move |_: &mut ReadTx<'_>,
                          _: &ContainerRow,
                          _: &VersionRow,

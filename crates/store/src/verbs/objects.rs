@@ -91,7 +91,7 @@ impl Store {
             let target = Target::Path(new.path.as_str().as_bytes());
             let row = permitted(tx, &who, &container, Action::PutObject, target)?;
             let mut new = new.clone();
-            settle(tx, &who, &row, &mut new.description)?;
+            settle(tx, &who, &row, &new.path, &mut new.description)?;
             let serial = tx.lock_container(row.id)?.seq;
             writing::check(tx, &row, &new.path, &condition)?;
             writing::link(tx, &row.array_name, &row, &new.root, &new_blocks)?;
@@ -158,7 +158,7 @@ impl Store {
         self.look(move |tx| {
             let target = Target::Path(path.as_str().as_bytes());
             let row = permitted(tx, &who, &container, Action::PutObject, target)?;
-            settle(tx, &who, &row, &mut description)?;
+            settle(tx, &who, &row, &path, &mut description)?;
             if condition == Condition::default() {
                 return Ok((row, Ok(())));
             }

@@ -48,7 +48,7 @@ impl Store {
             let target = Target::Path(path.as_str().as_bytes());
             let row = permitted(tx, &who, &container, Action::PutObject, target)?;
             let mut description = description.clone();
-            settle(tx, &who, &row, &mut description)?;
+            settle(tx, &who, &row, &path, &mut description)?;
             if let Some(encryption) = store.encryption_for(&row, encryption.clone())? {
                 let attributes = &mut description.attributes;
                 envelope::begin(&store.inner.keys, &encryption, attributes);

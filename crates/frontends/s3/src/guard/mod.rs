@@ -9,6 +9,7 @@
 //! Does not: verify signatures or permissions; see browser forms (`form`).
 
 mod mechanism;
+mod subresource;
 mod v2;
 mod v4;
 
@@ -83,7 +84,7 @@ pub(crate) struct Rules {
 /// Checks a request; may add headers that a signed query carries. `now` is in seconds since 1970.
 pub(crate) fn inspect(parts: &mut Parts, rules: &Rules, now: i64) -> S3Result<BodyKind> {
     let query = Query::parse(parts.uri.query());
-    refuse_foreign(parts, &query)?;
+    refuse_foreign(parts, &query, &rules.domains)?;
     let mechanism = mechanism::of_request(&parts.headers, &query)?;
     require_text(&parts.headers)?;
     match mechanism {
@@ -109,7 +110,7 @@ pub(crate) fn mechanism(parts: &Parts) -> S3Result<Mechanism> {
 }
 
 /// Refuses operations that are not spoken here.
-fn refuse_foreign(parts: &Parts, query: &Query) -> S3Result<()> {
+fn refuse_foreign(parts: &Parts, query: &Query, domains: &Domains) -> S3Result<()> {
     if parts.uri.path().contains("%00") {
         return Err(refuse(
             S3ErrorCode::InvalidURI,
@@ -126,6 +127,12 @@ fn refuse_foreign(parts: &Parts, query: &Query) -> S3Result<()> {
             S3ErrorCode::NotImplemented,
             "This operation is not implemented",
         ));
+    }
+    // `s3s` takes what it does not know for the operation on the thing itself: a DELETE of an object's
+    // access list would delete the object.
+    if !subresource::fits(&parts.method, is_bucket(parts, domains), query) {
+        let message = "The specified method is not allowed against this resource.";
+        return Err(refuse(S3ErrorCode::MethodNotAllowed, message));
     }
     Ok(())
 }
@@ -259,7 +266,7 @@ fn decoded_len(headers: &HeaderMap) -> S3Result<u64> {
     })
 }
 
-fn is_bucket(parts: &Parts, domains: &Domains) -> bool {
+pub(crate) fn is_bucket(parts: &Parts, domains: &Domains) -> bool {
     let path = parts.uri.path().trim_start_matches('/');
     match domains.of_request(parts) {
         Some(_) => path.is_empty(),
