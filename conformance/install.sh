@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the black-box suites need; does nothing when all of it is there.
 #
-# Debian packages (rclone, restic, s3cmd, s3fs, duplicity, curl, PostgreSQL, Node.js, NATS, RabbitMQ) come by apt, directly as root or
-# through sudo. Python packages, among them the AWS CLI, go into .cache/venv of the repository.
+# Debian packages (rclone, restic, s3cmd, s3fs, duplicity, curl, PostgreSQL, Node.js, NATS, RabbitMQ) come by apt,
+# directly as root or through sudo. Python packages, among them the AWS CLI, go into .cache/venv of the repository.
 # Promises: idempotent; touches nothing outside apt and .cache.
 set -euo pipefail
 cd "$(dirname "$0")/.."

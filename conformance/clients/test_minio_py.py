@@ -216,7 +216,7 @@ def test_locks(minio: Minio) -> None:
         minio.stat_object(bucket, "held")
 
 
-def test_keys_of_the_client_need_tls(minio: Minio, bucket: str) -> None:
+def test_keys_of_the_client(minio: Minio, bucket: str) -> None:
     key = SseCustomerKey(b"0123456789abcdefghijklmnopqrstuv")
     try:
         put(minio, bucket, "k", b"sealed", sse=key)
