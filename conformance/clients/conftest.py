@@ -1,4 +1,4 @@
-"""The fixtures of this suite are those of the harness, and a server for clients that sign by the old version."""
+"""The fixtures of the harness, and a server for clients that sign by the old version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The AWS CLI sets what a bucket and an object can be told: ACL, tags, policy, lifecycle, keys of its own."""
+"""The AWS CLI sets ACLs, tags, policies, lifecycles and keys of its own, and moves between buckets."""
 
 from __future__ import annotations
 

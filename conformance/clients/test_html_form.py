@@ -1,4 +1,4 @@
-"""A browser's form upload, replayed byte by byte: headers, boundary and encoding as browsers send them."""
+"""Form uploads replayed as browsers send them: headers, boundaries and encoding byte by byte."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ class Browser:
 
 CHROMIUM = Browser(
     "----WebKitFormBoundary7MA4YWxkTrZu0gW1",
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/141.0.0.0 Safari/537.36",
     "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
 )
 FIREFOX = Browser(
@@ -52,7 +53,8 @@ def encoded(browser: Browser, fields: dict[str, str], file: bytes) -> bytes:
     head = f'\r\nContent-Disposition: form-data; name="file"; filename="{quoted}"\r\n'
     out.append(dashes + head.encode() + b"Content-Type: application/octet-stream\r\n\r\n")
     out += [file, b"\r\n", dashes]
-    out.append(b'\r\nContent-Disposition: form-data; name="submit"\r\n\r\nUpload\r\n' + dashes + b"--\r\n")
+    button = b'\r\nContent-Disposition: form-data; name="submit"\r\n\r\nUpload\r\n'
+    out += [button, dashes, b"--\r\n"]
     return b"".join(out)
 
 
@@ -120,7 +122,10 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return bytes(body)
 
 
-@pytest.mark.parametrize("browser", [CHROMIUM, FIREFOX, OLDER_FIREFOX], ids=["chromium", "firefox", "older"])
+BROWSERS = {"chromium": CHROMIUM, "firefox": FIREFOX, "older firefox": OLDER_FIREFOX}
+
+
+@pytest.mark.parametrize("browser", BROWSERS.values(), ids=BROWSERS.keys())
 def test_a_submitted_form(s3: Any, bucket: str, file: bytes, browser: Browser) -> None:
     redirect = f"{ORIGIN}/done?album=1"
     made = s3.generate_presigned_post(
@@ -133,7 +138,8 @@ def test_a_submitted_form(s3: Any, bucket: str, file: bytes, browser: Browser) -
             ["content-length-range", 1, 32 * MIB],
         ],
     )
-    answer, text = sent(made["url"], browser, encoded(browser, made["fields"], file), navigation(browser))
+    body = encoded(browser, made["fields"], file)
+    answer, text = sent(made["url"], browser, body, navigation(browser))
     assert answer.status == 303, text
     listed = s3.list_objects_v2(Bucket=bucket)["Contents"]
     assert [entry["Size"] for entry in listed] == [len(file)]
