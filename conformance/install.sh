@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the black-box suites need; does nothing when all of it is there.
 #
-# Debian packages (rclone, restic, s3cmd, curl, PostgreSQL, Node.js, NATS, RabbitMQ) come by apt, directly as root or
-# through sudo. Python packages, among them the AWS CLI, go into .cache/venv of the repository.
+# Debian packages (rclone, restic, s3cmd, s3fs, duplicity, curl, PostgreSQL, Node.js, NATS, RabbitMQ) come by apt,
+# directly as root or through sudo. Python packages, among them the AWS CLI, go into .cache/venv of the repository.
 # Promises: idempotent; touches nothing outside apt and .cache.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,6 +20,10 @@ need curl curl
 need rclone rclone
 need restic restic
 need s3cmd s3cmd
+need s3fs s3fs
+need duplicity duplicity
+# duplicity only recommends what its backend needs, and apt is told to leave out what is recommended.
+/usr/bin/python3 -c 'import boto3' 2>/dev/null || missing+=(python3-boto3)
 need node nodejs
 need npm npm
 need nats-server nats-server

@@ -94,3 +94,21 @@ def test_streams_and_api_calls(tools: Tools, bucket: str, tmp_path: Path) -> Non
     tools.aws("s3", "mv", "--only-show-errors", f"s3://{bucket}/k", f"s3://{bucket}/moved")
     assert tools.aws("s3", "cp", f"s3://{bucket}/moved", "-") == body.read_text()
     assert tools.aws("s3", "ls", f"s3://{bucket}/").split()[-1] == "moved"
+
+
+def test_files_behind_empty_ones(tools: Tools, s3: Any, bucket: str, tmp_path: Path) -> None:
+    """The CLI asks for `100 Continue` before it sends any file, an empty one too. Where the answer
+    comes without it and the connection stays, the CLI takes the next answer on it for one with the
+    status of this one and no headers, and waits until the server closes."""
+    source, home = tmp_path / "source", tmp_path / "home"
+    source.mkdir()
+    home.mkdir()
+    bodies = {f"{number}": b"" if number % 2 else b"body %d" % number for number in range(16)}
+    for name, body in bodies.items():
+        (source / name).write_bytes(body)
+    one = Tools(tools.endpoint, home)
+    one.aws("configure", "set", "default.s3.max_concurrent_requests", "1")
+    copy = ("s3", "cp", "--recursive", "--only-show-errors", source, f"s3://{bucket}/")
+    one.aws(*copy, timeout=20)  # a second or two, unless it waits for what has come
+    stored = {name: s3.get_object(Bucket=bucket, Key=name)["Body"].read() for name in bodies}
+    assert stored == bodies

@@ -1,4 +1,4 @@
-"""boto3: the transfer manager in both directions, versions, and paginators."""
+"""boto3: the transfer manager in both directions, versions, paginators, forms, and the resource API."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import boto3
+import requests
 from boto3.s3.transfer import TransferConfig
 
+from harness.clients import REGION
+from harness.server import ACCESS_KEY, SECRET_KEY, Server
 from harness.trees import digest, pseudo_random
 
 MIB = 1 << 20
@@ -91,3 +95,89 @@ def test_streams_of_unknown_length(s3: Any, bucket: str) -> None:
     assert out.getvalue() == body
     part = s3.get_object(Bucket=bucket, Key="stream", Range="bytes=5242870-5242889")
     assert part["Body"].read() == body[5242870:5242890], "a range over the seam of two parts"
+
+
+def test_forms_of_a_presigned_post(s3: Any, bucket: str) -> None:
+    body = hashlib.shake_256(b"form").digest(MIB + 3)
+    made = s3.generate_presigned_post(
+        bucket,
+        "up/${filename}",
+        Fields={"Content-Type": "application/x-test", "success_action_status": "201"},
+        Conditions=[
+            {"Content-Type": "application/x-test"},
+            {"success_action_status": "201"},
+            ["content-length-range", 1, 2 * MIB],
+        ],
+        ExpiresIn=600,
+    )
+
+    def send(fields: dict[str, str], sent: bytes) -> requests.Response:
+        files = {"file": ("a file+ü.bin", sent)}
+        return requests.post(made["url"], data=fields, files=files, timeout=60)
+
+    answer = send(made["fields"], body)
+    assert answer.status_code == 201 and b"<Key>up/a file+" in answer.content, answer.text
+    found = s3.get_object(Bucket=bucket, Key="up/a file+ü.bin")
+    assert found["Body"].read() == body and found["ContentType"] == "application/x-test"
+    assert answer.headers["ETag"] == found["ETag"]
+    assert send({**made["fields"], "key": "elsewhere"}, body).status_code == 403
+    large = send(made["fields"], bytes(2 * MIB + 1))
+    assert large.status_code == 400 and "EntityTooLarge" in large.text
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+
+
+def test_the_resource_api(shared_server: Server, bucket: str, tmp_path: Path) -> None:
+    service = boto3.resource(
+        "s3",
+        endpoint_url=shared_server.endpoint,
+        region_name=REGION,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+    )
+    held = service.Bucket(bucket)
+    assert held.creation_date is not None and bucket in [each.name for each in service.buckets.all()]
+    held.Versioning().enable()
+    for number in range(30):
+        held.put_object(Key=f"k/{number:02}", Body=f"body {number}".encode())
+    seen = {each.key: each.get()["Body"].read() for each in held.objects.filter(Prefix="k/")}
+    assert seen == {f"k/{number:02}": f"body {number}".encode() for number in range(30)}
+    assert [each.key for each in held.objects.page_size(7).limit(9)] == sorted(seen)[:9]
+
+    source, back = tmp_path / "source", tmp_path / "back"
+    pseudo_random(source, 11 * MIB + 1, "resource")
+    large = held.Object("large")
+    large.upload_file(str(source), Config=IN_PARTS)
+    large.wait_until_exists()
+    large.download_file(str(back), Config=IN_PARTS)
+    assert digest(back) == digest(source) and large.content_length == source.stat().st_size
+    held.Object("copy").copy({"Bucket": bucket, "Key": "large"}, Config=IN_PARTS)
+    held.Object("copy").download_file(str(back), Config=IN_PARTS)
+    assert digest(back) == digest(source)
+
+    by_hand = held.Object("parts").initiate_multipart_upload()
+    part = by_hand.Part(1).upload(Body=b"one part")
+    assert [each.size for each in by_hand.parts.all()] == [8]
+    done = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    assert by_hand.complete(MultipartUpload=done).get()["Body"].read() == b"one part"
+
+    held.objects.all().delete()
+    assert not list(held.objects.all())
+    held.object_versions.all().delete()
+    held.delete()
+    held.wait_until_not_exists()
+
+
+def test_many_threads_at_once(s3: Any, bucket: str, tmp_path: Path) -> None:
+    sources = []
+    for number in range(6):
+        sources.append(tmp_path / f"source {number}")
+        pseudo_random(sources[-1], 9 * MIB + number, f"threads {number}")
+
+    def there_and_back(source: Path) -> bool:
+        back = source.with_name(f"back of {source.name}")
+        s3.upload_file(str(source), bucket, source.name, Config=IN_PARTS)
+        s3.download_file(bucket, source.name, str(back), Config=IN_PARTS)
+        return digest(back) == digest(source)
+
+    with ThreadPoolExecutor(len(sources)) as pool:
+        assert all(pool.map(there_and_back, sources))

@@ -1,4 +1,4 @@
-"""Settings for the outside clients: boto3, AWS CLI, rclone, s3cmd, restic.
+"""Settings for the outside clients: boto3, minio-py, AWS CLI, rclone, s3cmd, restic, duplicity, curl.
 
 Promises: no client reads the user's own configuration; failures of a client show its output.
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from minio import Minio
 
 from .server import ACCESS_KEY, SECRET_KEY
 
@@ -43,6 +44,17 @@ def s3_client(
             read_timeout=timeout,
         ),
     )
+
+
+def minio_client(endpoint: str) -> Minio:
+    return Minio(endpoint.removeprefix("http://"), ACCESS_KEY, SECRET_KEY, secure=False)
+
+
+def open_to_acls(s3: Any, bucket: str) -> None:
+    """Lets ACLs and policies of a bucket count: new buckets keep both shut."""
+    s3.delete_public_access_block(Bucket=bucket)
+    owned = {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
+    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=owned)
 
 
 @dataclass(frozen=True)
@@ -110,3 +122,20 @@ class Tools:
 
     def restic(self, bucket: str, *words: str | Path) -> str:
         return self.run("restic", "--repo", f"s3:{self.endpoint}/{bucket}/repository", *words)
+
+    def duplicity(self, *words: str | Path) -> str:
+        where = ("--s3-endpoint-url", self.endpoint, "--s3-region-name", REGION, "--no-encryption")
+        return self.run("duplicity", *words, *where)
+
+    def curl(self, url: str, *words: str | Path) -> tuple[int, bytes]:
+        """Fetches without any credentials but what the URL carries; gives status and body."""
+        command = ["curl", "--silent", "--show-error", "--write-out", "%{stderr}%{http_code}"]
+        done = subprocess.run(
+            [*command, *(str(word) for word in words), url],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, f"curl {url}: {done}"
+        return int(done.stderr), done.stdout
