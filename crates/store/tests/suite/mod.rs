@@ -4,6 +4,7 @@ mod collection;
 mod crash;
 mod dedup;
 mod events;
+mod guards;
 mod hazards;
 mod lifecycle;
 mod model;
