@@ -20,6 +20,9 @@ cat >"$dir/dolium.toml" <<CONFIG
 engine = "postgres"
 url = { env = "DOLIUM_TEST_POSTGRES" }
 
+[encryption]
+keys = ["suite-key"]
+
 [[provider]]
 name = "a"
 kind = "directory"
@@ -51,6 +54,12 @@ for _ in $(seq 100); do
 done
 
 export DOLIUM_S3_ENDPOINT="http://127.0.0.1:$s3" DOLIUM_ACCESS_KEY=suite DOLIUM_SECRET_KEY=suite-secret
+"$bin" user add second --data-dir "$dir/data" --canonical-id "$(printf 'c%.0s' $(seq 64))" \
+  --email second@dolium.test --access-key dolium-second --secret-key second-secret-0123456789 >/dev/null
+export DOLIUM_SECOND_ACCESS_KEY=dolium-second DOLIUM_SECOND_SECRET_KEY=second-secret-0123456789
+export DOLIUM_SECOND_EMAIL=second@dolium.test DOLIUM_ENCRYPTION_KEY=suite-key
+DOLIUM_SECOND_ID=$(printf 'c%.0s' $(seq 64))
+export DOLIUM_SECOND_ID
 (cd conformance && "$root/.cache/venv/bin/python" -m pytest -q -c pytest.ini s3) || {
   tail -n 50 "$dir/log" >&2
   exit 1
