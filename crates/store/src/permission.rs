@@ -6,13 +6,17 @@
 //! same namespace. [`dolium_access`] decides; this module gathers what it decides on.
 //!
 //! Promises: closed unless something opens it; evaluated in the transaction that acts on the answer.
-//! Does not: change access settings (`verbs/acls`, `verbs/settings`).
+//! Does not: change access settings (`verbs/guards`, `verbs/settings`).
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 
 use dolium_access::{
     Acl, Action, Asked, Context, Decision, ObjectFacts, Owner, Ownership, Policy,
     PublicAccessBlock, Rules, decide,
 };
 use dolium_catalog::{AccountId, ContainerRow, ReadTx, VersionRow};
+use parking_lot::Mutex;
 
 use crate::attributes::Attributes;
 use crate::caller::Caller;
@@ -232,8 +236,35 @@ fn with_tags(context: &Context, rules: &Rules, object: &Attributes) -> Option<Co
     Some(context)
 }
 
+/// Rules parsed lately, by container, with the attributes they were parsed from: a policy is not parsed
+/// for every request. Compared by those bytes, so never out of date, whichever store they are of.
+static PARSED: LazyLock<Mutex<Parsed>> = LazyLock::new(Mutex::default);
+type Parsed = HashMap<i64, (Vec<u8>, Arc<Rules>)>;
+/// The most containers whose rules are kept.
+const PARSED_MAX: usize = 256;
+/// The longest attributes of a container whose rules are kept.
+const PARSED_LEN_MAX: usize = 32 << 10;
+
 /// Everything that a container says about access.
-pub(crate) fn rules(row: &ContainerRow) -> Result<Rules> {
+pub(crate) fn rules(row: &ContainerRow) -> Result<Arc<Rules>> {
+    if row.attributes.len() > PARSED_LEN_MAX {
+        return parse_rules(row).map(Arc::new);
+    }
+    if let Some((attributes, rules)) = PARSED.lock().get(&row.id.0)
+        && *attributes == row.attributes
+    {
+        return Ok(rules.clone());
+    }
+    let rules = Arc::new(parse_rules(row)?);
+    let mut parsed = PARSED.lock();
+    if parsed.len() >= PARSED_MAX {
+        parsed.clear();
+    }
+    parsed.insert(row.id.0, (row.attributes.clone(), rules.clone()));
+    Ok(rules)
+}
+
+fn parse_rules(row: &ContainerRow) -> Result<Rules> {
     let attributes = decode_attributes(&row.attributes)?;
     let bucket = String::from_utf8_lossy(&row.name);
     let policy = attributes

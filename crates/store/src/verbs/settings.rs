@@ -140,7 +140,7 @@ impl Store {
             let rules = permission::rules(&row)?;
             let owner = permission::owner(tx, row.account_id)?;
             let enforced = rules.ownership == Some(Ownership::BucketOwnerEnforced);
-            let acl = rules.acl.filter(|_| !enforced);
+            let acl = rules.acl.clone().filter(|_| !enforced);
             Ok(AccessSettings {
                 policy: attributes.get(ACCESS, POLICY).map(str::to_owned),
                 acl: acl.map_or_else(|| list_of(None, &owner, &owner), Ok)?,
@@ -149,7 +149,7 @@ impl Store {
                     .is_some()
                     .then_some(rules.public_access_block),
                 ownership: rules.ownership,
-                public_policy: rules.policy.is_some_and(|policy| policy.is_public()),
+                public_policy: rules.policy.as_ref().is_some_and(Policy::is_public),
             })
         })
         .await
