@@ -3,6 +3,8 @@
 //! Promises: logs go to standard error; no secret is logged (values that may be secret have no
 //! `Debug` that shows them).
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -34,9 +36,27 @@ pub(crate) fn log(format: LogFormat, filter: &str) -> Result<()> {
     started.map_err(|error| anyhow::anyhow!("cannot start logging: {error}"))
 }
 
+/// Bounds of the histograms, in seconds: fixed, so that their memory is.
+const SECONDS: [f64; 14] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
+/// Pause between sweeps of what was measured. Samples wait in memory for one, whether or not anybody
+/// ever asks for the metrics.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
 /// Starts metrics; the handle renders them.
 pub(crate) fn metrics() -> Result<PrometheusHandle> {
     PrometheusBuilder::new()
+        .set_buckets(&SECONDS)?
         .install_recorder()
         .context("cannot start metrics")
+}
+
+/// Sweeps what was measured into its sums for as long as it is polled.
+pub(crate) async fn sweep(metrics: PrometheusHandle) {
+    let mut due = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        due.tick().await;
+        metrics.run_upkeep();
+    }
 }

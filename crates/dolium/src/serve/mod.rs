@@ -23,6 +23,7 @@ pub(crate) use listener::Limits;
 use crate::admin;
 use crate::compose::Components;
 use crate::config::Config;
+use crate::telemetry;
 
 /// How long running requests may go on after a stop was asked for; together with what follows ten
 /// seconds, after which service managers kill.
@@ -95,6 +96,7 @@ pub(crate) async fn run(
         let every = Duration::from_secs(config.s3.access_log_seconds);
         tokio::spawn(async move { access_log.run(every, stop.cancelled()).await })
     };
+    let sweeping = tokio::spawn(telemetry::sweep(metrics.clone()));
     let http = health::router(components.clone(), metrics)
         .nest("/api/v1/admin", admin::guarded_router(components.clone()));
     let socket = admin::router(components.clone());
@@ -114,6 +116,7 @@ pub(crate) async fn run(
     ];
     wait_for_signal().await?;
     tracing::info!("stopping: no new requests, finishing those that run");
+    sweeping.abort();
     stop.cancel();
     for task in tasks {
         task.await.context("a listener died")?;
