@@ -17,14 +17,11 @@ use dolium_store::Attributes;
 
 use crate::queue::Queue;
 use crate::record::{Scene, message};
-use crate::rule::{Rule, decode_rules};
+use crate::rule::{Rule, rules_of};
 use crate::{Error, Result};
 
 /// Events matched in one transaction.
 const BATCH_EVENTS: i64 = 256;
-/// Where a container keeps its rules.
-const NAMESPACE: &str = "s3";
-const KEY: &str = "notification-rules";
 
 /// The matching side of the notifier.
 pub(crate) struct Fanout {
@@ -204,7 +201,5 @@ fn rules(attributes: &[u8]) -> Result<Vec<Rule>> {
     }
     let malformed = |error: serde_json::Error| Error::Rules(error.to_string());
     let attributes: Attributes = serde_json::from_slice(attributes).map_err(malformed)?;
-    attributes
-        .get(NAMESPACE, KEY)
-        .map_or(Ok(Vec::new()), decode_rules)
+    rules_of(&attributes)
 }

@@ -9,7 +9,6 @@
 //! Does not: speak a front end's protocol, or keep anything in memory that is not in the catalog.
 
 mod arn;
-mod clock;
 mod error;
 mod fanout;
 mod nats;
@@ -22,8 +21,8 @@ mod target;
 mod webhook;
 mod worker;
 
-pub use arn::{arn, target_of};
+pub use arn::target_of;
 pub use error::{Error, Result};
-pub use rule::{Family, RULES_MAX, Rule, encode_rules, event_pattern};
+pub use rule::{RULES_MAX, Rule, is_event, rules_setting};
 pub use settings::{NotifySettings, TargetKind, TargetSettings};
 pub use worker::{Notifier, start};

@@ -4,6 +4,7 @@
 //! Does not: keep size and ETag of what was removed, as S3 does not.
 
 use dolium_catalog::EventRow;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use serde::{Deserialize, Serialize};
 
 /// What is known of the request behind an event; the store keeps it with the event.
@@ -156,19 +157,19 @@ fn time(us: i64) -> String {
     moment.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
+/// What is escaped in a key: all that a form escapes, but for slashes.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'/');
+
 /// A key as a form would carry it, with its slashes left as they are.
 fn encode(key: &[u8]) -> String {
-    let mut text = String::with_capacity(key.len());
-    for &byte in key {
-        match byte {
-            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' | b'*' | b'/' => {
-                text.push(char::from(byte));
-            }
-            b' ' => text.push('+'),
-            _ => text.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    text
+    let escaped = percent_encode(key, ESCAPED).to_string();
+    escaped.replace("%20", "+")
 }
 
 #[cfg(test)]

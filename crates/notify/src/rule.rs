@@ -1,46 +1,29 @@
 //! Rules: which events of a container go to which target.
 //!
-//! A container keeps its rules as JSON; a front end writes them, checked, with [`encode_rules`].
+//! A container keeps its rules as JSON; a front end writes them, checked, with [`rules_setting`].
 //!
 //! Promises: names of events are those of S3; matching looks at bytes, as keys are opaque.
 //! Does not: know whether a rule's target is configured.
 
+use dolium_store::{Attributes, EVENT, SettingChange};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
 /// Rules that one container may have, as on AWS.
 pub const RULES_MAX: usize = 100;
+/// The key of a container's rules.
+const KEY: &str = "rules";
 
 /// The events that happen here, by family.
-const KNOWN: [(Family, &str, &[&str]); 3] = [
+const KNOWN: [(&str, &[&str]); 3] = [
     (
-        Family::Created,
         "ObjectCreated",
         &["Put", "Post", "Copy", "CompleteMultipartUpload"],
     ),
-    (
-        Family::Removed,
-        "ObjectRemoved",
-        &["Delete", "DeleteMarkerCreated"],
-    ),
-    (
-        Family::Expired,
-        "LifecycleExpiration",
-        &["Delete", "DeleteMarkerCreated"],
-    ),
+    ("ObjectRemoved", &["Delete", "DeleteMarkerCreated"]),
+    ("LifecycleExpiration", &["Delete", "DeleteMarkerCreated"]),
 ];
-
-/// A family of events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// Objects that came.
-    Created,
-    /// Objects that users removed.
-    Removed,
-    /// Objects that rules removed.
-    Expired,
-}
 
 /// A rule of a container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,23 +42,36 @@ pub struct Rule {
     pub suffix: String,
 }
 
-/// The family of an event's name with `s3:` before it and perhaps `*` at its end; `None` for names
-/// of events that never happen here.
-pub fn event_pattern(name: &str) -> Option<Family> {
-    let (family, kind) = name.strip_prefix("s3:")?.split_once(':')?;
-    let known = KNOWN.iter().find(|(_, known, _)| *known == family);
-    known
-        .filter(|(_, _, kinds)| kind == "*" || kinds.contains(&kind))
-        .map(|(family, _, _)| *family)
+/// Whether this is the name of an event that happens here, with `s3:` before it and perhaps `*` at its end.
+pub fn is_event(name: &str) -> bool {
+    let parts = name
+        .strip_prefix("s3:")
+        .and_then(|name| name.split_once(':'));
+    parts.is_some_and(|(family, kind)| {
+        let known = KNOWN.iter().find(|(known, _)| *known == family);
+        known.is_some_and(|(_, kinds)| kind == "*" || kinds.contains(&kind))
+    })
 }
 
-/// Rules as a container keeps them.
-pub fn encode_rules(rules: &[Rule]) -> String {
+/// The setting of a container that keeps its rules; no rules switch events off.
+pub fn rules_setting(rules: &[Rule]) -> SettingChange {
+    SettingChange {
+        namespace: EVENT,
+        key: KEY,
+        value: (!rules.is_empty()).then(|| encode(rules)),
+    }
+}
+
+fn encode(rules: &[Rule]) -> String {
     serde_json::to_string(rules).expect("lists of strings are always JSON")
 }
 
-/// The reverse of [`encode_rules`].
-pub(crate) fn decode_rules(text: &str) -> Result<Vec<Rule>> {
+/// The rules among a container's settings, where [`rules_setting`] put them.
+pub(crate) fn rules_of(attributes: &Attributes) -> Result<Vec<Rule>> {
+    attributes.get(EVENT, KEY).map_or(Ok(Vec::new()), decode)
+}
+
+fn decode(text: &str) -> Result<Vec<Rule>> {
     let malformed = |error: serde_json::Error| Error::Rules(error.to_string());
     let rules: Vec<Rule> = serde_json::from_str(text).map_err(malformed)?;
     if rules.len() > RULES_MAX {
@@ -121,14 +117,14 @@ mod tests {
 
     #[test]
     fn patterns() {
-        assert_eq!(event_pattern("s3:ObjectCreated:*"), Some(Family::Created));
-        assert_eq!(event_pattern("s3:ObjectCreated:Put"), Some(Family::Created));
-        assert_eq!(
-            event_pattern("s3:ObjectRemoved:Delete"),
-            Some(Family::Removed)
-        );
-        let expired = event_pattern("s3:LifecycleExpiration:DeleteMarkerCreated");
-        assert_eq!(expired, Some(Family::Expired));
+        for good in [
+            "s3:ObjectCreated:*",
+            "s3:ObjectCreated:Put",
+            "s3:ObjectRemoved:Delete",
+            "s3:LifecycleExpiration:DeleteMarkerCreated",
+        ] {
+            assert!(is_event(good), "{good}");
+        }
         for bad in [
             "",
             "*",
@@ -140,7 +136,7 @@ mod tests {
             "s3:ObjectRemoved:Put",
             "s3:ObjectRestore:Post",
         ] {
-            assert_eq!(event_pattern(bad), None, "{bad}");
+            assert!(!is_event(bad), "{bad}");
         }
     }
 
@@ -161,38 +157,38 @@ mod tests {
     #[test]
     fn too_many_rules_are_refused() {
         let rules = vec![rule(&[], "", ""); RULES_MAX + 1];
-        assert!(decode_rules(&encode_rules(&rules[1..])).is_ok());
-        assert!(decode_rules(&encode_rules(&rules)).is_err());
+        assert!(decode(&encode(&rules[1..])).is_ok());
+        assert!(decode(&encode(&rules)).is_err());
     }
 
     proptest! {
         #[test]
         fn rules_survive(id in ".*", prefix in ".*", suffix in ".*", events in prop::collection::vec(".*", 0..4)) {
             let rule = Rule { id, target: "t".to_owned(), events, prefix, suffix };
-            let text = encode_rules(std::slice::from_ref(&rule));
-            prop_assert_eq!(decode_rules(&text).unwrap(), vec![rule]);
+            let text = encode(std::slice::from_ref(&rule));
+            prop_assert_eq!(decode(&text).unwrap(), vec![rule]);
         }
 
         #[test]
         fn any_text_is_read_or_refused(text in ".*", kind in ".*", key in prop::collection::vec(any::<u8>(), 0..20)) {
-            for rule in decode_rules(&text).unwrap_or_default() {
+            for rule in decode(&text).unwrap_or_default() {
                 rule.wants(&kind, &key);
             }
-            event_pattern(&text);
+            is_event(&text);
         }
 
         #[test]
         fn a_family_takes_all_of_its_events(at in 0usize..3, key in prop::collection::vec(any::<u8>(), 0..20)) {
-            let (_, family, kinds) = KNOWN[at];
+            let (family, kinds) = KNOWN[at];
             let all = rule(&[&format!("s3:{family}:*")], "", "");
-            for (_, other, kinds_of_other) in KNOWN {
+            for (other, kinds_of_other) in KNOWN {
                 for kind in kinds_of_other {
                     prop_assert_eq!(all.wants(&format!("{other}:{kind}"), &key), other == family);
                 }
             }
             for kind in kinds {
                 let name = format!("s3:{family}:{kind}");
-                prop_assert!(event_pattern(&name).is_some());
+                prop_assert!(is_event(&name));
             }
         }
     }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dolium_catalog::Catalog;
+use dolium_store::Instant;
 use metrics::gauge;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::clock::now_us;
 use crate::fanout::Fanout;
 use crate::queue::Queue;
 use crate::target;
@@ -140,7 +140,7 @@ impl Worker {
         let counted: std::result::Result<i64, dolium_catalog::Error> =
             catalog.read(|tx| tx.count_events()).await;
         gauge!("dolium_events_waiting").set(counted? as f64);
-        let before = now_us().saturating_sub(AGE_MAX.as_micros() as i64);
+        let before = Instant::now().0.saturating_sub(AGE_MAX.as_micros() as i64);
         loop {
             let expire = catalog.write(move |tx| tx.expire_deliveries(before, EXPIRE_BATCH));
             let gone: std::result::Result<_, dolium_catalog::Error> = expire.await;

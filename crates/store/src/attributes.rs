@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+/// The namespace of checksums: base64 by lower-case algorithm, and their `type`.
+pub const CHECKSUM: &str = "checksum";
+
 /// Key to value of one namespace.
 pub type Namespace = BTreeMap<String, String>;
 
@@ -13,8 +16,9 @@ pub type Namespace = BTreeMap<String, String>;
 /// By convention: `http` keeps representation headers by lower-case name (`cache-control`,
 /// `content-disposition`, `content-encoding`, `content-language`, `expires`), `user` keeps user
 /// metadata as S3 and Swift share it, `tag` object tags, `access` who may reach it, `lock` until when it
-/// cannot be deleted, `lifecycle` (on containers) when it ends by itself, `checksum` keeps base64 checksums by lower-case algorithm
-/// (`crc32`, `crc32c`, `crc64nvme`, `sha1`, `sha256`) and their `type`; a front end may add its own.
+/// cannot be deleted, `lifecycle` (on containers) when it ends by itself, `event` (on containers) who is told of
+/// what happens in it, `checksum` keeps base64 checksums by lower-case algorithm (`crc32`, `crc32c`,
+/// `crc64nvme`, `sha1`, `sha256`) and their `type`; a front end may add its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Attributes(BTreeMap<String, Namespace>);

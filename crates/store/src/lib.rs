@@ -36,7 +36,7 @@ mod settings;
 mod store;
 mod verbs;
 
-pub use attributes::{Attributes, Namespace};
+pub use attributes::{Attributes, CHECKSUM, Namespace};
 pub use caller::{ANONYMOUS_ID, Caller};
 pub use care::Care;
 pub use collect::{CollectReporter, Collected, Unwatched};
@@ -63,6 +63,6 @@ pub use request::{
 pub use settings::{Durability, StoreParts, StoreSettings, shard_key};
 pub use store::{Holdings, Store};
 pub use verbs::{
-    AccessSettings, Cause, ContainerOwner, ContainerRequest, PART_NUMBER_MAX, REQUEST_ID,
-    UploadEntry,
+    AccessSettings, Cause, ContainerOwner, ContainerRequest, EVENT, PART_NUMBER_MAX, REQUEST_ID,
+    SettingChange, UploadEntry,
 };

@@ -18,7 +18,7 @@ use crate::caller::Caller;
 use crate::clock::now;
 use crate::names::Instant;
 use crate::permission::{self, Target};
-use crate::rows::decode_attributes;
+use crate::rows::{decode_attributes, mentions};
 use crate::{Error, ErrorKind, Reason, Result};
 
 /// The namespace of locks.
@@ -143,7 +143,7 @@ pub(crate) fn require(attributes: &Attributes) -> Result<ContainerLock> {
 
 /// Gives a new version the retention of its container, when it states none.
 pub(crate) fn apply_default(container: &ContainerRow, attributes: &mut Attributes) -> Result<()> {
-    if attributes.get(LOCK, RETENTION).is_some() || container.attributes.is_empty() {
+    if attributes.get(LOCK, RETENTION).is_some() || !mentions(&container.attributes, LOCK) {
         return Ok(());
     }
     let lock = of_container(&decode_attributes(&container.attributes)?)?;

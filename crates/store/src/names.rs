@@ -97,3 +97,10 @@ pub enum Selector {
 /// A moment, in microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(pub i64);
+
+impl Instant {
+    /// The present moment, by the system's clock.
+    pub fn now() -> Self {
+        crate::clock::now()
+    }
+}

@@ -21,7 +21,7 @@ use parking_lot::Mutex;
 use crate::attributes::Attributes;
 use crate::caller::Caller;
 use crate::names::{ContainerName, Selector};
-use crate::rows::decode_attributes;
+use crate::rows::{decode_attributes, mentions};
 use crate::{Error, ErrorKind, Reason, Result};
 
 /// The namespace of access settings, on containers and versions.
@@ -172,22 +172,22 @@ fn decision(
     if who.is_admin() {
         return Ok(Decision::Allow);
     }
-    let object = match target {
-        Target::Version(version) => decode_attributes(&version.meta)?,
-        Target::Container | Target::Path(_) => Attributes::default(),
+    let object: &[u8] = match target {
+        Target::Version(version) => &version.meta,
+        Target::Container | Target::Path(_) => &[],
     };
-    let acl = acl_of(&object)?;
-    let own = who
-        .principal()
-        .is_some_and(|user| user.account_id == row.account_id);
-    let plain = !mentions_access(&row.attributes);
-    if plain && acl.is_none() {
+    if !mentions(&row.attributes, ACCESS) && !mentions(object, ACCESS) {
+        let own = who
+            .principal()
+            .is_some_and(|user| user.account_id == row.account_id);
         return Ok(if own {
             Decision::Allow
         } else {
             Decision::Deny { explicit: false }
         });
     }
+    let object = decode_attributes(object)?;
+    let acl = acl_of(&object)?;
     let rules = rules(row)?;
     let path = match target {
         Target::Container => None,
@@ -215,12 +215,6 @@ fn decision(
         }),
     };
     Ok(decide(&rules, &asked))
-}
-
-/// Whether attributes hold anything about access, without parsing them: most containers do not.
-fn mentions_access(attributes: &[u8]) -> bool {
-    const MARK: &[u8] = b"\"access\":{";
-    attributes.windows(MARK.len()).any(|window| window == MARK)
 }
 
 /// The tags of the object among the circumstances, when the policy looks at them.

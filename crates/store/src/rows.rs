@@ -36,6 +36,14 @@ pub(crate) fn decode_attributes(bytes: &[u8]) -> Result<Attributes> {
     serde_json::from_slice(bytes).map_err(|source| corrupt("metadata").with_source(source))
 }
 
+/// Whether encoded attributes hold a namespace, without parsing them: this is asked for every request, and
+/// most attributes do not. It may say yes for bytes that are malformed.
+pub(crate) fn mentions(attributes: &[u8], namespace: &str) -> bool {
+    // A quote within a text is escaped, so this is never found inside one.
+    let mark = format!("\"{namespace}\":{{");
+    memchr::memmem::find(attributes, mark.as_bytes()).is_some()
+}
+
 pub(crate) fn versioning(row: RowVersioning) -> Versioning {
     match row {
         RowVersioning::Off => Versioning::Off,

@@ -16,7 +16,7 @@ use s3s::dto::{
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
-use crate::access::no_content;
+use crate::answer::no_content;
 use crate::api::Api;
 use crate::auth::caller;
 use crate::error::{not_configured, of_store, refuse};
@@ -218,12 +218,11 @@ pub(crate) async fn put_bucket(
         (AES256, Some(_)) => return Err(invalid("A key id needs the algorithm aws:kms")),
         _ => return Err(refuse(S3ErrorCode::MalformedXML, "Unknown algorithm")),
     };
+    let changes = vec![setting::change(SETTING, Some(setting::to_text(&document)?))];
     let done = api
         .store
-        .set_default_encryption(&caller, &name, Some(encryption));
+        .set_default_encryption(&caller, &name, Some(encryption), changes);
     done.await.map_err(of_store)?;
-    let (action, bucket) = (Action::PutEncryptionConfiguration, &request.input.bucket);
-    setting::save(api, &caller, action, bucket, SETTING, &document).await?;
     Ok(S3Response::new(PutBucketEncryptionOutput {}))
 }
 
@@ -233,10 +232,11 @@ pub(crate) async fn delete_bucket(
     request: S3Request<DeleteBucketEncryptionInput>,
 ) -> S3Result<S3Response<DeleteBucketEncryptionOutput>> {
     let (caller, name) = (caller(&request)?, container(&request.input.bucket)?);
-    let done = api.store.set_default_encryption(&caller, &name, None).await;
-    done.map_err(of_store)?;
-    let (action, bucket) = (Action::PutEncryptionConfiguration, &request.input.bucket);
-    setting::clear(api, &caller, action, bucket, SETTING).await?;
+    let changes = vec![setting::change(SETTING, None)];
+    let done = api
+        .store
+        .set_default_encryption(&caller, &name, None, changes);
+    done.await.map_err(of_store)?;
     Ok(no_content(DeleteBucketEncryptionOutput {}))
 }
 

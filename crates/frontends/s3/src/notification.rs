@@ -10,7 +10,7 @@
 
 use std::collections::BTreeSet;
 
-use dolium_notify::{RULES_MAX, Rule, encode_rules, event_pattern, target_of};
+use dolium_notify::{RULES_MAX, Rule, is_event, rules_setting, target_of};
 use dolium_store::access::Action;
 use s3s::dto::{
     Event, GetBucketNotificationConfigurationInput, GetBucketNotificationConfigurationOutput,
@@ -27,8 +27,6 @@ use crate::setting;
 
 /// The configuration as S3 words it.
 const KEY: &str = "notification";
-/// Its rules as the notifier reads them.
-const RULES_KEY: &str = "notification-rules";
 /// The longest name of a configuration, as on AWS.
 const ID_LEN_MAX: usize = 255;
 /// The longest prefix and suffix: no key is longer.
@@ -48,14 +46,13 @@ pub(crate) async fn put(
         _ => Some(&api.notify_targets[..]),
     };
     let rules = check(&mut configuration, known)?;
-    let pairs = if rules.is_empty() {
-        vec![(KEY, None), (RULES_KEY, None)]
-    } else {
-        let text = setting::to_text(&configuration)?;
-        vec![(KEY, Some(text)), (RULES_KEY, Some(encode_rules(&rules)))]
+    let text = match rules.as_slice() {
+        [] => None,
+        _ => Some(setting::to_text(&configuration)?),
     };
+    let changes = vec![setting::change(KEY, text), rules_setting(&rules)];
     let action = Action::PutBucketNotification;
-    setting::set(api, &caller, action, &bucket, pairs).await?;
+    setting::set(api, &caller, action, &bucket, changes).await?;
     Ok(S3Response::new(PutBucketNotificationConfigurationOutput {}))
 }
 
@@ -149,7 +146,7 @@ impl Rules<'_> {
             ));
         }
         for event in events {
-            if event_pattern(event.as_ref()).is_none() {
+            if !is_event(event.as_ref()) {
                 let message = format!(
                     "The event is not supported for notifications: {}",
                     event.as_ref()

@@ -4,16 +4,16 @@
 //! Does not: interpret or check a setting; each has a module that does.
 
 use dolium_store::access::Action;
-use dolium_store::{Attributes, Caller, ContainerName};
+use dolium_store::{Attributes, Caller, ContainerName, SettingChange};
 use s3s::xml::{Deserialize, Deserializer, Serialize, Serializer};
 use s3s::{S3ErrorCode, S3Result};
 
 use crate::api::Api;
-use crate::error::{of_store, refuse};
+use crate::error::of_store;
 use crate::names::container;
 
 /// The namespace of S3's own settings.
-pub(crate) const NAMESPACE: &str = "s3";
+const NAMESPACE: &str = "s3";
 
 /// A setting as text.
 pub(crate) fn to_text<T: Serialize>(value: &T) -> S3Result<String> {
@@ -69,14 +69,8 @@ pub(crate) async fn save<T: Serialize>(
     value: &T,
 ) -> S3Result<()> {
     let text = to_text(value)?;
-    set(
-        api,
-        caller,
-        action,
-        &container(bucket)?,
-        vec![(key, Some(text))],
-    )
-    .await
+    let changes = vec![change(key, Some(text))];
+    set(api, caller, action, &container(bucket)?, changes).await
 }
 
 /// Removes a setting for who may do this.
@@ -87,7 +81,8 @@ pub(crate) async fn clear(
     bucket: &str,
     key: &'static str,
 ) -> S3Result<()> {
-    set(api, caller, action, &container(bucket)?, vec![(key, None)]).await
+    let changes = vec![change(key, None)];
+    set(api, caller, action, &container(bucket)?, changes).await
 }
 
 /// Changes several settings at once.
@@ -96,14 +91,17 @@ pub(crate) async fn set(
     caller: &Caller,
     action: Action,
     bucket: &ContainerName,
-    pairs: Vec<(&'static str, Option<String>)>,
+    changes: Vec<SettingChange>,
 ) -> S3Result<()> {
-    let done = api
-        .store
-        .set_settings(caller, action, bucket, NAMESPACE, pairs)
-        .await;
-    done.map_err(|error| match error.kind() {
-        dolium_store::ErrorKind::Invalid => refuse(S3ErrorCode::InvalidRequest, error.context()),
-        _ => of_store(error),
-    })
+    let done = api.store.set_settings(caller, action, bucket, changes);
+    done.await.map_err(of_store)
+}
+
+/// The change of one setting, for verbs that change more than settings.
+pub(crate) fn change(key: &'static str, value: Option<String>) -> SettingChange {
+    SettingChange {
+        namespace: NAMESPACE,
+        key,
+        value,
+    }
 }

@@ -4,7 +4,7 @@ use dolium_catalog::{
     Catalog, CatalogSettings, ContainerRow, Error, EventRow, NewContainer, UserRow, WriteTx,
 };
 use dolium_notify::{
-    Notifier, NotifySettings, Rule, TargetKind, TargetSettings, encode_rules, start,
+    Notifier, NotifySettings, Rule, TargetKind, TargetSettings, rules_setting, start,
 };
 use dolium_store::Attributes;
 use tempfile::TempDir;
@@ -50,8 +50,10 @@ impl World {
         let file = dir.path().join("catalog");
         let catalog = Catalog::open_sqlite(file, CatalogSettings::default()).unwrap();
         let mut attributes = Attributes::default();
-        attributes.set("s3", "notification", "");
-        attributes.set("s3", "notification-rules", encode_rules(rules));
+        let setting = rules_setting(rules);
+        if let Some(text) = setting.value {
+            attributes.set(setting.namespace, setting.key, text);
+        }
         let attributes = serde_json::to_vec(&attributes).unwrap();
         let make = move |tx: &mut WriteTx<'_>| make(tx, attributes.clone());
         let (user, container) = catalog.write(make).await.unwrap().value;

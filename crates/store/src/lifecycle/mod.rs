@@ -24,8 +24,9 @@ use crate::caller::Caller;
 use crate::names::{ContainerName, Instant};
 use crate::permission::{Target, permitted};
 use crate::request::Version;
-use crate::rows::decode_attributes;
+use crate::rows::{decode_attributes, mentions};
 use crate::store::Store;
+use crate::verbs::{SettingChange, change};
 use crate::{Error, ErrorKind, Reason, Result};
 
 pub use rule::{
@@ -83,13 +84,10 @@ const CALENDAR_DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// The rules of a container; most have none.
 fn rules_of(container: &ContainerRow) -> Result<Vec<Rule>> {
-    // Without parsing: most containers do not mention them.
-    const MARK: &[u8] = b"\"lifecycle\":{";
-    let attributes = &container.attributes;
-    if !attributes.windows(MARK.len()).any(|window| window == MARK) {
+    if !mentions(&container.attributes, LIFECYCLE) {
         return Ok(Vec::new());
     }
-    Ok(read(&decode_attributes(attributes)?)?.unwrap_or_default())
+    Ok(read(&decode_attributes(&container.attributes)?)?.unwrap_or_default())
 }
 
 fn read(attributes: &Attributes) -> Result<Option<Vec<Rule>>> {
@@ -113,15 +111,13 @@ impl Store {
         .await
     }
 
-    /// Sets or removes the lifecycle rules of a container, together with what a protocol keeps of them
-    /// under keys of its own namespace.
+    /// Sets or removes the lifecycle rules of a container, together with what a protocol keeps of them.
     pub async fn set_lifecycle(
         &self,
         who: &Caller,
         name: &ContainerName,
         rules: Option<Vec<Rule>>,
-        namespace: &'static str,
-        pairs: Vec<(&'static str, Option<String>)>,
+        changes: Vec<SettingChange>,
     ) -> Result<()> {
         if let Some(rules) = &rules {
             rule::check(rules)?;
@@ -140,13 +136,7 @@ impl Store {
                 Some(text) => attributes.set(LIFECYCLE, RULES, text.clone()),
                 None => attributes.remove(LIFECYCLE, RULES),
             }
-            for (key, value) in &pairs {
-                match value {
-                    Some(value) => attributes.set(namespace, *key, value.clone()),
-                    None => attributes.remove(namespace, key),
-                }
-            }
-            Ok(())
+            change(attributes, &changes)
         })
         .await
     }

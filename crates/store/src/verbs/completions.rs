@@ -7,6 +7,7 @@ use dolium_catalog::{PartRow, UploadRow, WriteTx};
 use super::event::{Cause, Occasion};
 use super::uploads::{UPLOAD, UPLOAD_ID, find_upload};
 use super::writing::{self, NewVersion};
+use crate::attributes::CHECKSUM;
 use crate::caller::Caller;
 use crate::envelope::{self, PART_SALT};
 use crate::ingest::{Intake, NewBlocks};
@@ -55,7 +56,7 @@ impl Store {
         let attributes = &mut description.attributes;
         attributes.set(UPLOAD, UPLOAD_ID, upload_id);
         for (algorithm, value) in finish.checksums {
-            description.attributes.set("checksum", algorithm, value);
+            description.attributes.set(CHECKSUM, algorithm, value);
         }
         let new = NewVersion {
             path: path.clone(),

@@ -11,7 +11,7 @@ use super::guards::settle;
 use super::parts::recoded;
 use super::uploads::UPLOAD;
 use super::writing::{self, NewVersion};
-use crate::attributes::Namespace;
+use crate::attributes::{CHECKSUM, Namespace};
 use crate::caller::Caller;
 use crate::digest::DigestSet;
 use crate::envelope::{self, Encryption, SEALED};
@@ -90,9 +90,7 @@ impl Store {
         })
         .await
     }
-}
 
-impl Store {
     /// What a copy is to be encrypted with.
     async fn copy_encryption(&self, request: &CopyRequest) -> Result<Option<Encryption>> {
         let name = request.container.clone();
@@ -163,9 +161,6 @@ fn merge(
     description.guards = guards;
     description
 }
-
-/// The namespace of checksums.
-const CHECKSUM: &str = "checksum";
 
 /// The references of every node below `root`, for an account that does not refer to them yet.
 pub(crate) async fn load_references(

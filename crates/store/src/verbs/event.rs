@@ -25,9 +25,8 @@ pub const REQUEST_ID: &str = "dolium:RequestId";
 /// The key of how a request is authenticated, and its value for browsers' forms.
 const AUTH_TYPE: &str = "s3:authType";
 const BY_FORM: &str = "POST";
-/// The attribute whose presence in namespace `s3` asks for events.
-const NAMESPACE: &str = "s3";
-const KEY: &str = "notification";
+/// The namespace of a container that says who is told of events; events are kept while it holds anything.
+pub const EVENT: &str = "event";
 
 /// When the last warning of dropped events was logged.
 static WARNED: AtomicI64 = AtomicI64::new(0);
@@ -164,7 +163,7 @@ fn push(
     row: &VersionRow,
     occasion: &Occasion<'_>,
 ) -> Result<()> {
-    if !asked(&container.attributes)? {
+    if !rows::mentions(&container.attributes, EVENT) {
         return Ok(());
     }
     if waiting(tx)? >= EVENTS_MAX {
@@ -186,20 +185,6 @@ fn push(
         meta: occasion.facts(),
     })?;
     Ok(())
-}
-
-/// Whether a container asked for events. Its settings may be long and this is asked at every write,
-/// so they are only parsed when they hold the word.
-fn asked(attributes: &[u8]) -> Result<bool> {
-    let word = format!("\"{KEY}\"");
-    let holds = attributes
-        .windows(word.len())
-        .any(|window| window == word.as_bytes());
-    if !holds {
-        return Ok(false);
-    }
-    let attributes = rows::decode_attributes(attributes)?;
-    Ok(attributes.get(NAMESPACE, KEY).is_some())
 }
 
 /// How many events wait: ids have no gaps to speak of, and events leave in their order.
@@ -232,17 +217,21 @@ mod tests {
 
     #[test]
     fn only_containers_that_asked() {
-        let asked = |attributes: &Attributes| asked(&rows::encode_attributes(attributes)).unwrap();
+        let asked = |attributes: &Attributes| {
+            let attributes = rows::encode_attributes(attributes);
+            rows::mentions(&attributes, EVENT)
+        };
         let mut attributes = Attributes::default();
-        assert!(!super::asked(b"").unwrap());
+        assert!(!rows::mentions(b"", EVENT));
         assert!(!asked(&attributes));
-        attributes.set("swift", "notification", "x");
-        attributes.set("s3", "policy", "\"notification\"");
-        attributes.set("s3", "other", "notification");
+        attributes.set("s3", "event", "x");
+        attributes.set("s3", "policy", "\"event\":{");
+        attributes.set("s3", "\"event\":{", "event");
         assert!(!asked(&attributes));
-        attributes.set("s3", "notification", "");
+        attributes.set(EVENT, "any", "");
         assert!(asked(&attributes));
-        assert!(super::asked(b"{\"notification\"").is_err());
+        attributes.remove(EVENT, "any");
+        assert!(!asked(&attributes));
     }
 
     #[test]

@@ -15,8 +15,9 @@ pub(crate) mod writing;
 
 pub use containers::ContainerRequest;
 pub(crate) use event::Occasion;
-pub use event::{Cause, REQUEST_ID};
-pub use settings::{AccessSettings, ContainerOwner};
+pub use event::{Cause, EVENT, REQUEST_ID};
+pub(crate) use settings::change;
+pub use settings::{AccessSettings, ContainerOwner, SettingChange};
 pub use uploads::{PART_NUMBER_MAX, UploadEntry};
 
 pub(crate) use copies::load_references;

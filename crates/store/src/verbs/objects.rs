@@ -13,9 +13,10 @@ use futures::stream::BoxStream;
 use super::event::{Cause, Occasion};
 use super::guards::settle;
 use super::writing::{self, NewVersion};
+use crate::attributes::CHECKSUM;
 use crate::caller::Caller;
 use crate::condition::Present;
-use crate::envelope::{self, CustomerKey, Encryption};
+use crate::envelope::{self, CustomerKey, DEFAULTS, Encryption};
 use crate::ingest::{self, Ingested};
 use crate::lifecycle::with_expiry;
 use crate::lock;
@@ -72,7 +73,7 @@ impl Store {
             finish,
         } = ingested;
         for (algorithm, value) in finish.checksums {
-            description.attributes.set("checksum", algorithm, value);
+            description.attributes.set(CHECKSUM, algorithm, value);
         }
         if let Some(salt) = salt {
             envelope::set_segments(&mut description.attributes, &[(size, salt)]);
@@ -110,17 +111,25 @@ impl Store {
     ) -> Result<Option<Encryption>> {
         let encryption = match asked {
             Some(asked) => Some(asked),
-            None if container.attributes.is_empty() => None,
+            None if !rows::mentions(&container.attributes, DEFAULTS) => None,
             None => envelope::default_of(&rows::decode_attributes(&container.attributes)?),
         };
-        if let Some(Encryption::Named(name)) = &encryption
-            && !self.inner.settings.named_keys.contains(name)
-        {
-            let context = format!("there is no key named {name}");
-            let reason = Reason::NoSuchKeyName;
-            return Err(Error::because(ErrorKind::Invalid, reason, context));
-        }
+        encryption
+            .as_ref()
+            .map_or(Ok(()), |encryption| self.check_key_name(encryption))?;
         Ok(encryption)
+    }
+
+    /// Refuses a key by a name that the configuration does not know.
+    pub(crate) fn check_key_name(&self, encryption: &Encryption) -> Result<()> {
+        match encryption {
+            Encryption::Named(name) if !self.inner.settings.named_keys.contains(name) => {
+                let context = format!("there is no key named {name}");
+                let reason = Reason::NoSuchKeyName;
+                Err(Error::because(ErrorKind::Invalid, reason, context))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The plain bytes of a version.

@@ -49,6 +49,33 @@ pub struct ContainerOwner {
     pub owns_all: bool,
 }
 
+/// A change of one setting that a protocol keeps of a container as its own.
+#[derive(Clone, Debug)]
+pub struct SettingChange {
+    /// Where the protocol keeps its settings; none of those that have rules of their own here.
+    pub namespace: &'static str,
+    /// What the setting is called there.
+    pub key: &'static str,
+    /// What it becomes; `None` removes it.
+    pub value: Option<String>,
+}
+
+/// Makes the changes that a protocol wants of its own settings.
+pub(crate) fn change(attributes: &mut Attributes, changes: &[SettingChange]) -> Result<()> {
+    for change in changes {
+        let SettingChange { namespace, key, .. } = *change;
+        if [ACCESS, LOCK, DEFAULTS, LIFECYCLE].contains(&namespace) {
+            let context = format!("the namespace {namespace} has its own verbs");
+            return Err(Error::new(ErrorKind::Unexpected, context));
+        }
+        match &change.value {
+            Some(value) => attributes.set(namespace, key, value.clone()),
+            None => attributes.remove(namespace, key),
+        }
+    }
+    Ok(())
+}
+
 impl Store {
     /// What a protocol keeps under a key of the container's settings, for who may do this.
     pub async fn setting(
@@ -68,28 +95,16 @@ impl Store {
         .await
     }
 
-    /// Changes what a protocol keeps of the container, for who may do this. Only namespaces that are the
-    /// protocol's own: those with rules have their own verbs.
+    /// Changes what a protocol keeps of the container, for who may do this.
     pub async fn set_settings(
         &self,
         who: &Caller,
         action: Action,
         name: &ContainerName,
-        namespace: &'static str,
-        pairs: Vec<(&'static str, Option<String>)>,
+        changes: Vec<SettingChange>,
     ) -> Result<()> {
-        if [ACCESS, LOCK, DEFAULTS, LIFECYCLE].contains(&namespace) {
-            let context = format!("the namespace {namespace} has its own verbs");
-            return Err(Error::new(ErrorKind::Unexpected, context));
-        }
         self.edit_container(who, action, name, move |_, _, attributes| {
-            for (key, value) in &pairs {
-                match value {
-                    Some(value) => attributes.set(namespace, *key, value.clone()),
-                    None => attributes.remove(namespace, key),
-                }
-            }
-            Ok(())
+            change(attributes, &changes)
         })
         .await
     }
@@ -257,29 +272,30 @@ impl Store {
         .await
     }
 
-    /// Sets or removes what new objects are encrypted with when their request does not say.
+    /// Sets or removes what new objects are encrypted with when their request does not say, together with
+    /// what a protocol keeps of it.
     pub async fn set_default_encryption(
         &self,
         who: &Caller,
         name: &ContainerName,
         default: Option<Encryption>,
+        changes: Vec<SettingChange>,
     ) -> Result<()> {
         let action = Action::PutEncryptionConfiguration;
         let store = self.clone();
-        self.edit_container(who, action, name, move |_, row, attributes| {
-            let Some(default) = store
-                .encryption_for(row, default.clone())?
-                .filter(|_| default.is_some())
-            else {
-                attributes.remove(DEFAULTS, DEFAULT);
-                return Ok(());
-            };
-            let text = envelope::default_text(&default).ok_or_else(|| {
-                let context = "a client's own key cannot be a default";
-                Error::new(ErrorKind::Invalid, context)
-            })?;
-            attributes.set(DEFAULTS, DEFAULT, text);
-            Ok(())
+        self.edit_container(who, action, name, move |_, _, attributes| {
+            match &default {
+                None => attributes.remove(DEFAULTS, DEFAULT),
+                Some(default) => {
+                    store.check_key_name(default)?;
+                    let text = envelope::default_text(default).ok_or_else(|| {
+                        let context = "a client's own key cannot be a default";
+                        Error::new(ErrorKind::Invalid, context)
+                    })?;
+                    attributes.set(DEFAULTS, DEFAULT, text);
+                }
+            }
+            change(attributes, &changes)
         })
         .await
     }

@@ -1,14 +1,16 @@
 //! Events: each change of an object in a container that asked is announced once, in order.
 
 use dolium_catalog::EventRow;
-use dolium_store::{Attributes, Condition, ContainerName, CopyRequest, Selector, Versioning};
+use dolium_store::{
+    Attributes, Condition, ContainerName, CopyRequest, EVENT, Selector, Versioning,
+};
 
 use super::world::{World, bucket, path, request, source};
 
 /// Asks for events of the world's container, as a front end does.
 async fn ask(world: &World) {
     let mut attributes = Attributes::default();
-    attributes.set("s3", "notification", "asked");
+    attributes.set(EVENT, "rules", "asked");
     let bytes = serde_json::to_vec(&attributes).unwrap();
     let op = move |tx: &mut dolium_catalog::WriteTx<'_>| {
         let mut row = tx.container_by_bucket(bucket().as_str())?.unwrap();

@@ -7,8 +7,8 @@ use dolium_catalog::ContainerId;
 use dolium_store::{
     Condition, ContainerLock, ContainerName, ContainerRequest, DeleteRequest, Description,
     ErrorKind, Expiration, Filter, Guards, Instant, LifecycleDone, ListEntry, ListRequest,
-    NoncurrentExpiration, Reason, Rule, Selector, Transition, Versioning, When, access::Action,
-    expiry_of,
+    NoncurrentExpiration, Reason, Rule, Selector, SettingChange, Transition, Versioning, When,
+    access::Action, expiry_of,
 };
 
 use super::world::{World, bucket, path, request, source};
@@ -38,7 +38,7 @@ async fn set(world: &World, rules: &[Rule]) {
     let rules = Some(rules.to_vec());
     world
         .store
-        .set_lifecycle(&world.who, &bucket(), rules, "test", Vec::new())
+        .set_lifecycle(&world.who, &bucket(), rules, Vec::new())
         .await
         .unwrap();
 }
@@ -424,11 +424,17 @@ async fn rules_are_kept_with_their_document_and_checked() {
         }],
         ..rule("r")
     };
-    let document = |text: Option<&str>| vec![("document", text.map(str::to_owned))];
+    let document = |text: Option<&str>| {
+        vec![SettingChange {
+            namespace: "test",
+            key: "document",
+            value: text.map(str::to_owned),
+        }]
+    };
     let put = |rule: Rule| {
         world
             .store
-            .set_lifecycle(who, &name, Some(vec![rule]), "test", document(Some("text")))
+            .set_lifecycle(who, &name, Some(vec![rule]), document(Some("text")))
     };
     let refused = put(with("GLACIER")).await.unwrap_err();
     assert_eq!(refused.reason(), Some(Reason::BadStorageClass));
@@ -445,12 +451,12 @@ async fn rules_are_kept_with_their_document_and_checked() {
     };
     assert_eq!(setting().await.unwrap().as_deref(), Some("text"));
     let store = &world.store;
-    let clear = store.set_lifecycle(who, &name, None, "test", document(None));
+    let clear = store.set_lifecycle(who, &name, None, document(None));
     clear.await.unwrap();
     assert_eq!(world.store.lifecycle(who, &name).await.unwrap(), None);
     assert_eq!(setting().await.unwrap(), None);
     let nobody = dolium_store::Caller::anonymous();
-    let refused = store.set_lifecycle(&nobody, &name, None, "test", Vec::new());
+    let refused = store.set_lifecycle(&nobody, &name, None, Vec::new());
     assert_eq!(refused.await.unwrap_err().kind(), ErrorKind::Denied);
 }
 

@@ -41,7 +41,8 @@ pub(crate) async fn put(
             Some(setting::to_text(&status)?)
         }
     };
-    setting::set(api, &caller, action, &bucket, vec![(KEY, text)]).await?;
+    let changes = vec![setting::change(KEY, text)];
+    setting::set(api, &caller, action, &bucket, changes).await?;
     api.access_log.forget(bucket.as_str());
     Ok(S3Response::new(PutBucketLoggingOutput {}))
 }

@@ -21,11 +21,11 @@ use s3s::dto::{
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
-use crate::access::no_content;
+use crate::answer::no_content;
 use crate::api::Api;
 use crate::auth::caller;
 use crate::error::{not_configured, of_store, refuse};
-use crate::listing::url_encode;
+use crate::escape;
 use crate::names::container;
 use crate::setting;
 use crate::time::{timestamp, to_instant};
@@ -70,12 +70,11 @@ pub(crate) async fn put(
     let given = request.input.lifecycle_configuration;
     let mut given = given.ok_or_else(|| malformed("The lifecycle configuration is missing"))?;
     let rules = rules_of(&mut given)?;
-    let pairs = vec![(SETTING, Some(setting::to_text(&given)?))];
+    let changes = vec![setting::change(SETTING, Some(setting::to_text(&given)?))];
     let done = api
         .store
-        .set_lifecycle(&caller, &name, Some(rules), setting::NAMESPACE, pairs)
-        .await;
-    done.map_err(of_store)?;
+        .set_lifecycle(&caller, &name, Some(rules), changes);
+    done.await.map_err(of_store)?;
     Ok(S3Response::new(
         PutBucketLifecycleConfigurationOutput::default(),
     ))
@@ -87,12 +86,9 @@ pub(crate) async fn delete(
     request: S3Request<DeleteBucketLifecycleInput>,
 ) -> S3Result<S3Response<DeleteBucketLifecycleOutput>> {
     let (caller, name) = (caller(&request)?, container(&request.input.bucket)?);
-    let pairs = vec![(SETTING, None)];
-    let done = api
-        .store
-        .set_lifecycle(&caller, &name, None, setting::NAMESPACE, pairs)
-        .await;
-    done.map_err(of_store)?;
+    let changes = vec![setting::change(SETTING, None)];
+    let done = api.store.set_lifecycle(&caller, &name, None, changes);
+    done.await.map_err(of_store)?;
     Ok(no_content(DeleteBucketLifecycleOutput {}))
 }
 
@@ -102,7 +98,7 @@ pub(crate) fn expiration_of(version: &Version) -> Option<String> {
     let mut date = Vec::with_capacity(32);
     let written = timestamp(*at).format(TimestampFormat::HttpDate, &mut date);
     written.ok()?;
-    let (date, rule) = (String::from_utf8_lossy(&date), url_encode(rule));
+    let (date, rule) = (String::from_utf8_lossy(&date), escape::path(rule));
     Some(format!("expiry-date=\"{date}\", rule-id=\"{rule}\""))
 }
 
