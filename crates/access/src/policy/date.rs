@@ -1,8 +1,10 @@
 //! Points in time of conditions: ISO 8601 with an offset, or seconds since 1970.
 
+use jiff::civil;
+
+const EPOCH: civil::Date = civil::date(1970, 1, 1);
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
 /// Digits of seconds since 1970 that are read; enough for the year 9999 and then some.
 const EPOCH_DIGITS_MAX: usize = 12;
 const FRACTION_DIGITS_MAX: usize = 9;
@@ -27,7 +29,7 @@ impl Date {
             Some((date, time)) => (date, Some(time)),
             None => (text, None),
         };
-        let midnight = days(date)? * DAY;
+        let midnight = midnight(date)?;
         let (seconds, billionths) = time.map_or(Some((0, 0)), time_of_day)?;
         Some(Self {
             seconds: midnight + seconds,
@@ -52,31 +54,18 @@ fn field(text: &str, digits: usize, max: i64) -> Option<i64> {
     text.parse().ok().filter(|value| *value <= max)
 }
 
-/// Days since 1970 of a date of the Gregorian calendar.
-fn days(text: &str) -> Option<i64> {
+/// Seconds since 1970 at which a day of the Gregorian calendar begins in UTC.
+fn midnight(text: &str) -> Option<i64> {
     let mut fields = text.split('-');
     let year = field(fields.next()?, 4, 9999)?;
     let month = field(fields.next()?, 2, 12)?;
     let day = field(fields.next()?, 2, 31)?;
-    if fields.next().is_some() || month == 0 || day == 0 || day > month_length(year, month) {
+    if fields.next().is_some() {
         return None;
     }
-    let before_year = |year: i64| {
-        let past = year - 1;
-        past * 365 + past.div_euclid(4) - past.div_euclid(100) + past.div_euclid(400)
-    };
-    let before_month: i64 = (1..month).map(|month| month_length(year, month)).sum();
-    Some(before_year(year) - before_year(1970) + before_month + day - 1)
-}
-
-fn month_length(year: i64, month: i64) -> i64 {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    match month {
-        2 if leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
+    let (year, month) = (i16::try_from(year).ok()?, i8::try_from(month).ok()?);
+    let date = civil::Date::new(year, month, i8::try_from(day).ok()?).ok()?;
+    Some(date.duration_since(EPOCH).as_secs())
 }
 
 /// Seconds since midnight UTC, which an offset may put into another day, and billionths.
@@ -183,15 +172,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn days_follow_each_other(day in 0i64..2_900_000) {
-            // Walk from a day to its date by counting months, and back by the formula.
-            let (mut year, mut month, mut left) = (1970, 1, day);
-            while left >= month_length(year, month) {
-                left -= month_length(year, month);
-                (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
-            }
-            let text = format!("{year:04}-{month:02}-{:02}", left + 1);
-            prop_assert_eq!(days(&text), Some(day));
+        fn a_day_has_its_seconds(year in 1970..9999i64, month in 1..=12i64, day in 1..=27i64) {
+            let text = |day: i64| format!("{year:04}-{month:02}-{day:02}");
+            let next = midnight(&text(day + 1));
+            prop_assert_eq!(next, midnight(&text(day)).map(|seconds| seconds + 24 * HOUR));
         }
 
         #[test]

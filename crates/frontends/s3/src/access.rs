@@ -17,17 +17,11 @@ use s3s::dto::{
 };
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 
+use crate::answer::no_content;
 use crate::api::Api;
 use crate::auth::caller;
 use crate::error::{not_configured, of_store, refuse, unnamed};
 use crate::names::container;
-
-/// An answer without content.
-pub(crate) fn no_content<O>(output: O) -> S3Response<O> {
-    let mut response = S3Response::new(output);
-    response.status = Some(http::StatusCode::NO_CONTENT);
-    response
-}
 
 /// GetBucketPolicy.
 pub(crate) async fn policy(

@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::{HeaderValue, Method, Response, StatusCode, header};
-use s3s::{Body, S3Error, S3ErrorCode};
+use s3s::{Body, S3Error, S3ErrorCode, S3Response};
 
 use crate::error::status_of;
 use crate::verdict::Verdict;
@@ -61,6 +61,13 @@ impl RequestIds {
             self.base ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15)
         )
     }
+}
+
+/// An answer without content.
+pub(crate) fn no_content<O>(output: O) -> S3Response<O> {
+    let mut response = S3Response::new(output);
+    response.status = Some(StatusCode::NO_CONTENT);
+    response
 }
 
 /// An error as a response.

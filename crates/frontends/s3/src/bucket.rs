@@ -16,6 +16,7 @@ use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 
 use crate::access::ownership_of;
 use crate::acl;
+use crate::answer::no_content;
 use crate::api::Api;
 use crate::auth::caller;
 use crate::error::{of_store, refuse};
@@ -79,9 +80,7 @@ pub(crate) async fn delete(
         .delete_container(&caller, &name)
         .await
         .map_err(of_store)?;
-    let mut response = S3Response::new(DeleteBucketOutput {});
-    response.status = Some(http::StatusCode::NO_CONTENT);
-    Ok(response)
+    Ok(no_content(DeleteBucketOutput {}))
 }
 
 /// HeadBucket.

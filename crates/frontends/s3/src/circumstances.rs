@@ -10,7 +10,8 @@ use std::net::IpAddr;
 use dolium_store::access::Context;
 use http::{HeaderMap, Uri, header};
 
-use crate::query::{Query, decode_path};
+use crate::escape;
+use crate::query::Query;
 use crate::tagging::parse_header;
 use crate::time;
 
@@ -76,7 +77,7 @@ pub(crate) fn gather(headers: &HeaderMap, uri: &Uri, peer: Option<Peer>) -> Cont
     // As the copy reads it: an escape must not hide what is copied.
     if let Some(source) = text("x-amz-copy-source") {
         let (source, _) = source.split_once("?versionId=").unwrap_or((source, ""));
-        let source = decode_path(source);
+        let source = escape::decode_lossy(source);
         context.set("s3:x-amz-copy-source", source.trim_start_matches('/'));
     }
     if let Some(agent) = text(header::USER_AGENT.as_str()) {

@@ -6,8 +6,11 @@
 //! since no signature depends on it.
 //! Does not: read a clock.
 
-/// Seconds of a day.
-const DAY_SECONDS: i64 = 24 * 3600;
+use jiff::SignedDuration;
+use jiff::civil::{self, Date, Time};
+
+const EPOCH: Date = civil::date(1970, 1, 1);
+
 /// The names of months in dates of mails.
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -35,7 +38,7 @@ pub(crate) fn of_compact(text: &str) -> Option<i64> {
         number(&bytes[11..13])?,
         number(&bytes[13..15])?,
     )?;
-    Some(day * DAY_SECONDS + clock)
+    Some(day + clock)
 }
 
 /// `2026-01-31T23:59:59Z`, with or without a fraction of up to nine digits, always UTC.
@@ -69,7 +72,7 @@ pub(crate) fn of_long(text: &str) -> Option<i64> {
         number(&bytes[14..16])?,
         number(&bytes[17..19])?,
     )?;
-    Some(day * DAY_SECONDS + clock)
+    Some(day + clock)
 }
 
 /// `Tue, 27 Mar 2007 19:36:42 GMT`, or with an offset such as `+0100`.
@@ -99,7 +102,7 @@ fn of_mail(text: &str) -> Option<i64> {
     if fields.next().is_some() {
         return None;
     }
-    Some(day * DAY_SECONDS + clock - offset(zone)?)
+    Some(day + clock - offset(zone)?)
 }
 
 fn offset(zone: &str) -> Option<i64> {
@@ -126,23 +129,11 @@ fn number(digits: &[u8]) -> Option<i64> {
     Some(digits.iter().fold(0, add))
 }
 
-/// Days since 1970 of a date of the Gregorian calendar. Years begin in March here, so that the leap day
-/// is the last of its year.
+/// Seconds since 1970 at which a day of the Gregorian calendar begins in UTC.
 fn day(year: i64, month: i64, day: i64) -> Option<i64> {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let len = match month {
-        2 => 28 + i64::from(leap),
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return None,
-    };
-    if !(1..=len).contains(&day) {
-        return None;
-    }
-    let year = year - i64::from(month <= 2);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days = year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    Some(days + of_year - 719_468)
+    let (year, month) = (i16::try_from(year).ok()?, i8::try_from(month).ok()?);
+    let date = Date::new(year, month, i8::try_from(day).ok()?).ok()?;
+    Some(date.duration_since(EPOCH).as_secs())
 }
 
 fn clock(hours: i64, minutes: i64, seconds: i64) -> Option<i64> {
@@ -153,23 +144,13 @@ fn clock(hours: i64, minutes: i64, seconds: i64) -> Option<i64> {
 
 /// A moment in the compact form; moments outside of years 0 to 9999 have none.
 pub(crate) fn compact(seconds: i64) -> Option<String> {
-    let (days, rest) = (
-        seconds.div_euclid(DAY_SECONDS),
-        seconds.rem_euclid(DAY_SECONDS),
-    );
-    // The reverse of `day`: an era has 146,097 days.
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let of_era_year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * of_era_year + of_era_year / 4 - of_era_year / 100);
-    let shifted_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = (shifted_month + 2) % 12 + 1;
-    let year = era * 400 + of_era_year + i64::from(month <= 2);
-    let (hours, minutes, seconds) = (rest / 3600, rest / 60 % 60, rest % 60);
-    (0..=9999)
-        .contains(&year)
-        .then(|| format!("{year:04}{month:02}{day:02}T{hours:02}{minutes:02}{seconds:02}Z"))
+    let since = SignedDuration::from_secs(seconds);
+    let moment = EPOCH
+        .to_datetime(Time::midnight())
+        .checked_add(since)
+        .ok()?;
+    let text = || moment.strftime("%Y%m%dT%H%M%SZ").to_string();
+    (moment.year() >= 0).then(text)
 }
 
 #[cfg(test)]

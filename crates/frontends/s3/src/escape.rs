@@ -1,50 +1,39 @@
-//! Percent-encoding, for the addresses and queries that this front end itself writes, and of paths.
+//! Percent-encoding: of what this front end itself writes, and of paths.
 //!
 //! Promises: what comes out is plain ASCII without any character that means something in a URI, `/` in
 //! paths excepted.
 //! Does not: decode queries (`query`).
 
-use std::fmt::Write as _;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+/// What a name or value of a query cannot hold: all but the unreserved characters of RFC 3986, section 2.3.
+const WHOLE: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+/// What a path cannot hold.
+const PATH: &AsciiSet = &WHOLE.remove(b'/');
 
 /// A key as the path of a URI.
 pub(crate) fn path(text: &str) -> String {
-    encode(text, |byte| byte == b'/')
+    utf8_percent_encode(text, PATH).to_string()
 }
 
 /// A text as a name or value of a query.
 pub(crate) fn whole(text: &str) -> String {
-    encode(text, |_| false)
+    utf8_percent_encode(text, WHOLE).to_string()
 }
 
 /// A path decoded; none when it is no text. A broken escape stays as it is.
 pub(crate) fn decode(path: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        rest = tail;
-        let digit = |at: usize| char::from(*tail.get(at)?).to_digit(16);
-        match (byte, digit(0), digit(1)) {
-            (b'%', Some(high), Some(low)) => {
-                bytes.push(u8::try_from(high * 16 + low).ok()?);
-                rest = &tail[2..];
-            }
-            _ => bytes.push(byte),
-        }
-    }
-    String::from_utf8(bytes).ok()
+    let decoded = percent_decode_str(path).decode_utf8().ok()?;
+    Some(decoded.into_owned())
 }
 
-fn encode(text: &str, also: impl Fn(u8) -> bool) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || also(byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
+/// A path decoded, with replacement characters for what is no text.
+pub(crate) fn decode_lossy(path: &str) -> String {
+    percent_decode_str(path).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

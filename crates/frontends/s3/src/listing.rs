@@ -17,6 +17,7 @@ use crate::api::{Api, Owners};
 use crate::auth::caller;
 use crate::checksum::{Algorithm, NAMESPACE, TYPE};
 use crate::error::{of_store, refuse};
+use crate::escape;
 use crate::names::container;
 use crate::time::timestamp;
 
@@ -82,7 +83,7 @@ impl Encoding {
     pub(crate) fn text(self, text: &str) -> String {
         match self {
             Self::Plain => text.to_owned(),
-            Self::Url => url_encode(text),
+            Self::Url => escape::path(text),
         }
     }
 
@@ -97,21 +98,6 @@ impl Encoding {
             prefix: Some(self.text(prefix)),
         }
     }
-}
-
-pub(crate) fn url_encode(text: &str) -> String {
-    const HEX: [u8; 16] = *b"0123456789ABCDEF";
-    let mut encoded = String::with_capacity(text.len() + 8);
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push('%');
-            encoded.push(char::from(HEX[usize::from(byte >> 4)]));
-            encoded.push(char::from(HEX[usize::from(byte & 15)]));
-        }
-    }
-    encoded
 }
 
 /// An empty text is no text: `?delimiter=` means none.

@@ -17,6 +17,7 @@ use s3s::dto::{
 };
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 
+use crate::answer::no_content;
 use crate::api::Api;
 use crate::auth::caller;
 use crate::checksum::{
@@ -139,9 +140,7 @@ pub(crate) async fn abort(
         .abort_upload(&caller, &bucket, &key, &input.upload_id)
         .await
         .map_err(of_store)?;
-    let mut response = S3Response::new(AbortMultipartUploadOutput::default());
-    response.status = Some(http::StatusCode::NO_CONTENT);
-    Ok(response)
+    Ok(no_content(AbortMultipartUploadOutput::default()))
 }
 
 /// CompleteMultipartUpload.

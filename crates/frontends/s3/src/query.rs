@@ -5,6 +5,8 @@
 //! Promises: never fails; broken escapes stay as they are.
 //! Does not: judge parameters.
 
+use crate::escape;
+
 /// The parameters of a query, in order.
 pub(crate) struct Query(Vec<(String, String)>);
 
@@ -52,38 +54,13 @@ impl Query {
     }
 }
 
-/// A path without its percent-escapes; a plus is a plus there.
-pub(crate) fn decode_path(text: &str) -> String {
-    decode(&text.replace('+', "%2B"))
-}
-
+/// A plus is a space in queries.
 fn decode(text: &str) -> String {
-    if !text.contains(['%', '+']) {
-        return text.to_owned();
+    if text.contains('+') {
+        escape::decode_lossy(&text.replace('+', " "))
+    } else {
+        escape::decode_lossy(text)
     }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        rest = tail;
-        match byte {
-            b'+' => bytes.push(b' '),
-            b'%' => match escape(rest) {
-                Some(value) => {
-                    bytes.push(value);
-                    rest = &rest[2..];
-                }
-                None => bytes.push(b'%'),
-            },
-            byte => bytes.push(byte),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn escape(rest: &[u8]) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let value = digit(*rest.first()?)? * 16 + digit(*rest.get(1)?)?;
-    u8::try_from(value).ok()
 }
 
 #[cfg(test)]

@@ -17,9 +17,10 @@ use crate::circumstances::{self, Peer};
 use crate::condition::condition;
 use crate::copy::copy_error;
 use crate::error::refuse;
+use crate::escape;
 use crate::host::Domains;
 use crate::names::{container, path, selector};
-use crate::query::{Query, decode_path};
+use crate::query::Query;
 
 /// The parameter that names the operation.
 const PARAMETER: &str = "renameObject";
@@ -69,7 +70,7 @@ impl S3Route for Rename {
 impl Rename {
     /// Bucket and key that the address names.
     fn target(&self, headers: &HeaderMap, uri: &Uri) -> S3Result<(String, String)> {
-        let path = decode_path(uri.path());
+        let path = escape::decode_lossy(uri.path());
         let path = path.strip_prefix('/').unwrap_or(&path);
         let host = headers.get(http::header::HOST);
         let host = host.and_then(|host| host.to_str().ok());
@@ -96,7 +97,7 @@ fn source_key(headers: &HeaderMap, bucket: &str) -> S3Result<String> {
             "x-amz-rename-source must name the object to rename",
         )
     })?;
-    let text = decode_path(text);
+    let text = escape::decode_lossy(text);
     let within = text.strip_prefix(&format!("/{bucket}/"));
     let within = within.or_else(|| text.strip_prefix(&format!("{bucket}/")));
     Ok(within.unwrap_or(&text).to_owned())

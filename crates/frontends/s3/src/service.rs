@@ -7,7 +7,6 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use dolium_identity::Identity;
@@ -36,6 +35,7 @@ use crate::names::{BucketRules, container};
 use crate::query::Query;
 use crate::rename::Rename;
 use crate::setting;
+use crate::time::now_seconds;
 use crate::unannounced;
 use crate::verdict::Verdict;
 use crate::website::{self, Visit};
@@ -255,7 +255,7 @@ impl S3FrontEnd {
 
     async fn prepare(&self, request: Request<Body>, verdict: &Verdict) -> S3Result<Request<Body>> {
         let (mut parts, body) = request.into_parts();
-        let kind = guard::inspect(&mut parts, &self.0.rules, now())?;
+        let kind = guard::inspect(&mut parts, &self.0.rules, now_seconds())?;
         let mechanism = guard::mechanism(&parts)?;
         if matches!(mechanism, Mechanism::V2Header | Mechanism::V2Query) {
             let claim = Claim::of_request(&parts, &self.0.rules.domains)?;
@@ -285,7 +285,7 @@ impl S3FrontEnd {
         let desk = Desk {
             identity: &self.0.identity,
             sigv2: self.0.post_sigv2,
-            now: now(),
+            now: now_seconds(),
         };
         let (put, reply) = desk.accept(request, bucket, verdict).await?;
         Ok(reply.finish(self.run(put).await))
@@ -300,13 +300,6 @@ impl S3FrontEnd {
             }
         }
     }
-}
-
-/// Seconds since 1970.
-fn now() -> i64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH);
-    let seconds = elapsed.map(|elapsed| elapsed.as_secs()).unwrap_or_default();
-    i64::try_from(seconds).unwrap_or(i64::MAX)
 }
 
 /// Whether a client waits for `100 Continue` before it sends the body. HTTP/2 has a stream for each

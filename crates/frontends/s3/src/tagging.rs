@@ -14,6 +14,7 @@ use s3s::dto::{
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
+use crate::answer::no_content;
 use crate::api::Api;
 use crate::auth::caller;
 use crate::circumstances::requested_tags;
@@ -161,9 +162,7 @@ pub(crate) async fn delete(
         Err(error) => return Err(read_error(api, &caller, &source, error).await),
     };
     let version_id = header_version_id(&version, source.version);
-    let mut response = S3Response::new(DeleteObjectTaggingOutput { version_id });
-    response.status = Some(http::StatusCode::NO_CONTENT);
-    Ok(response)
+    Ok(no_content(DeleteObjectTaggingOutput { version_id }))
 }
 
 /// GetBucketTagging.
@@ -188,9 +187,7 @@ pub(crate) async fn put_bucket(
     of_document(&input.tagging, BUCKET_TAGS_MAX)?;
     let (action, bucket) = (Action::PutBucketTagging, &input.bucket);
     setting::save(api, &caller, action, bucket, SETTING, &input.tagging).await?;
-    let mut response = S3Response::new(PutBucketTaggingOutput {});
-    response.status = Some(http::StatusCode::NO_CONTENT);
-    Ok(response)
+    Ok(no_content(PutBucketTaggingOutput {}))
 }
 
 /// DeleteBucketTagging.
@@ -200,9 +197,7 @@ pub(crate) async fn delete_bucket(
 ) -> S3Result<S3Response<DeleteBucketTaggingOutput>> {
     let (caller, bucket) = (caller(&request)?, &request.input.bucket);
     setting::clear(api, &caller, Action::PutBucketTagging, bucket, SETTING).await?;
-    let mut response = S3Response::new(DeleteBucketTaggingOutput {});
-    response.status = Some(http::StatusCode::NO_CONTENT);
-    Ok(response)
+    Ok(no_content(DeleteBucketTaggingOutput {}))
 }
 
 /// The tags that a request to write an object asks for.

@@ -3,7 +3,7 @@
 //! Promises: an object fetched with the `Last-Modified` that it was answered with is "not modified".
 //! Does not: know time zones; all is UTC.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use dolium_store::Instant;
 use s3s::dto::Timestamp;
@@ -79,10 +79,7 @@ pub(crate) fn to_instant(timestamp: &Timestamp) -> Instant {
 
 /// The clock, in whole seconds since the epoch.
 pub(crate) fn now_seconds() -> i64 {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+    Instant::now().0.div_euclid(1_000_000)
 }
 
 /// Whole seconds since the epoch as `2006-01-02T15:04:05Z`.

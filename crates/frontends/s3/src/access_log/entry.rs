@@ -2,12 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::time::iso;
+use jiff::Timestamp;
 
-/// Names of months in a line's time.
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
 /// The longest field; only keys, request lines, referers and agents come near it.
 const FIELD_LEN_MAX: usize = 4096;
 
@@ -118,16 +114,8 @@ fn clean(text: &str, also: impl Fn(char) -> bool) -> String {
 
 /// `06/Feb/2019:00:00:38 +0000`.
 fn time(seconds: i64) -> String {
-    let iso = iso(seconds);
-    let part = |range: std::ops::Range<usize>| iso.get(range).unwrap_or_default();
-    let month = part(5..7).parse::<usize>().unwrap_or(1);
-    let month = MONTHS.get(month.wrapping_sub(1)).unwrap_or(&MONTHS[0]);
-    format!(
-        "{}/{month}/{}:{} +0000",
-        part(8..10),
-        part(0..4),
-        part(11..19)
-    )
+    let moment = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
+    moment.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A request and its answer, as far as a log tells of them.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
@@ -8,7 +9,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use futures::Stream;
 use http::request::Parts;
-use http::{HeaderMap, Response, header};
+use http::uri::Authority;
+use http::{HeaderValue, Method, Response, Uri, Version, header};
 use s3s::stream::{ByteStream, DynByteStream, RemainingLength};
 use s3s::{Body, StdError};
 
@@ -33,76 +35,57 @@ impl Requester {
     }
 }
 
-/// What was seen of a request when it came.
+/// What was seen of a request when it came. Most buckets keep no log: all of it shares memory with the
+/// request, and becomes a line's fields only when there is a log.
 pub(crate) struct Witness {
     began: Instant,
+    time: i64,
+    bucket: String,
+    by_host: bool,
+    request_id: String,
+    remote: Option<IpAddr>,
+    method: Method,
+    uri: Uri,
+    version: Version,
+    headers: [Option<HeaderValue>; KEPT.len()],
+    copies: bool,
     requester: Requester,
-    entry: Entry,
 }
+
+/// The headers that a line tells of, or from which it tells how long an object is and how its request
+/// was signed.
+const KEPT: [&str; 6] = [
+    "host",
+    "referer",
+    "user-agent",
+    "authorization",
+    "content-length",
+    "x-amz-decoded-content-length",
+];
 
 impl Witness {
     /// Looks at a request for this bucket; `by_host` says that its host named the bucket.
     pub(crate) fn of_request(parts: &Parts, bucket: &str, by_host: bool, request_id: &str) -> Self {
-        let text = |name| {
-            let value = parts.headers.get(name);
-            value
-                .and_then(|value| value.to_str().ok())
-                .unwrap_or_default()
-        };
-        let path = parts.uri.path().trim_start_matches('/');
-        let key = match path.split_once('/') {
-            _ if by_host => path,
-            Some((_, key)) => key,
-            None => "",
-        };
-        let query = Query::parse(parts.uri.query());
-        let copies = parts.headers.contains_key("x-amz-copy-source");
-        let (signature, authentication) = signed(&parts.headers, &query);
-        let line = parts.uri.path_and_query().map_or("/", |line| line.as_str());
-        let length = match text("x-amz-decoded-content-length") {
-            "" => text(header::CONTENT_LENGTH.as_str()),
-            length => length,
-        };
-        let host = match text(header::HOST.as_str()) {
-            "" => parts
-                .uri
-                .authority()
-                .map_or("", |authority| authority.as_str()),
-            host => host,
-        };
-        let entry = Entry {
-            bucket: bucket.to_owned(),
-            time: now_seconds(),
-            remote: parts
-                .extensions
-                .get::<Peer>()
-                .map_or(String::new(), |peer| {
-                    peer.address.to_canonical().to_string()
-                }),
-            request_id: request_id.to_owned(),
-            operation: operation::name(&parts.method, &query, !key.is_empty(), copies),
-            key: key.to_owned(),
-            request_line: format!("{} {line} {:?}", parts.method, parts.version),
-            size: (parts.method == http::Method::PUT && !key.is_empty())
-                .then(|| length.parse().ok())
-                .flatten(),
-            referer: text(header::REFERER.as_str()).to_owned(),
-            agent: text(header::USER_AGENT.as_str()).to_owned(),
-            signature,
-            authentication,
-            host: host.to_owned(),
-            ..Entry::default()
-        };
+        let peer = parts.extensions.get::<Peer>();
         Self {
             began: Instant::now(),
+            time: now_seconds(),
+            bucket: bucket.to_owned(),
+            by_host,
+            request_id: request_id.to_owned(),
+            remote: peer.map(|peer| peer.address.to_canonical()),
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            version: parts.version,
+            headers: KEPT.map(|name| parts.headers.get(name).cloned()),
+            copies: parts.headers.contains_key("x-amz-copy-source"),
             requester: Requester::default(),
-            entry,
         }
     }
 
     /// The bucket.
     pub(crate) fn bucket(&self) -> &str {
-        &self.entry.bucket
+        &self.bucket
     }
 
     /// Where the gate is to note who asked.
@@ -110,9 +93,49 @@ impl Witness {
         self.requester.clone()
     }
 
+    /// What a line tells of the request alone.
+    fn entry(&self) -> Entry {
+        let texts = self.headers.each_ref().map(|value| {
+            let value = value.as_ref().and_then(|value| value.to_str().ok());
+            value.unwrap_or_default()
+        });
+        let [host, referer, agent, authorization, length, decoded] = texts;
+        let path = self.uri.path().trim_start_matches('/');
+        let key = match path.split_once('/') {
+            _ if self.by_host => path,
+            Some((_, key)) => key,
+            None => "",
+        };
+        let query = Query::parse(self.uri.query());
+        let (signature, authentication) = signed(authorization, &query);
+        let line = self.uri.path_and_query().map_or("/", |line| line.as_str());
+        let length = if decoded.is_empty() { length } else { decoded };
+        let authority = self.uri.authority().map_or("", Authority::as_str);
+        let host = if host.is_empty() { authority } else { host };
+        let writes = self.method == Method::PUT && !key.is_empty();
+        let remote = self.remote.map(|remote| remote.to_string());
+        Entry {
+            bucket: self.bucket.clone(),
+            time: self.time,
+            remote: remote.unwrap_or_default(),
+            requester: self.requester.0.get().cloned().unwrap_or_default(),
+            request_id: self.request_id.clone(),
+            operation: operation::name(&self.method, &query, !key.is_empty(), self.copies),
+            key: key.to_owned(),
+            request_line: format!("{} {line} {:?}", self.method, self.version),
+            size: writes.then(|| length.parse().ok()).flatten(),
+            referer: referer.to_owned(),
+            agent: agent.to_owned(),
+            signature,
+            authentication,
+            host: host.to_owned(),
+            ..Entry::default()
+        }
+    }
+
     /// Looks at the answer, which is written down when its last byte is gone.
     pub(super) fn of_answer(
-        mut self,
+        self,
         mut response: Response<Body>,
         to: Arc<Destination>,
         log: &AccessLog,
@@ -125,16 +148,16 @@ impl Witness {
                 .unwrap_or_default()
         };
         let status = response.status();
-        self.entry.owner.clone_from(&to.owner.canonical_id);
-        self.entry.requester = self.requester.0.get().cloned().unwrap_or_default();
-        self.entry.status = status.as_u16();
-        self.entry.turnaround_ms = self.began.elapsed().as_millis();
-        self.entry.version = text("x-amz-version-id").to_owned();
-        if status.is_success() && self.entry.size.is_none() && !self.entry.key.is_empty() {
+        let mut entry = self.entry();
+        entry.owner.clone_from(&to.owner.canonical_id);
+        entry.status = status.as_u16();
+        entry.turnaround_ms = self.began.elapsed().as_millis();
+        entry.version = text("x-amz-version-id").to_owned();
+        if status.is_success() && entry.size.is_none() && !entry.key.is_empty() {
             let range = text(header::CONTENT_RANGE.as_str());
             let whole = range.rsplit_once('/').map(|(_, whole)| whole);
             let length = whole.unwrap_or_else(|| text(header::CONTENT_LENGTH.as_str()));
-            self.entry.size = length.parse().ok();
+            entry.size = length.parse().ok();
         }
         if status.is_client_error() || status.is_server_error() {
             let document = response
@@ -142,11 +165,12 @@ impl Witness {
                 .bytes()
                 .is_some_and(|bytes| !bytes.is_empty());
             if document {
-                self.entry.error = read_error(response.body()).0;
+                entry.error = read_error(response.body()).0;
             }
         }
         let pending = Pending {
-            witness: self,
+            began: self.began,
+            entry,
             to,
             log: log.clone(),
         };
@@ -167,13 +191,10 @@ impl Witness {
 }
 
 /// How a request was signed.
-fn signed(headers: &HeaderMap, query: &Query) -> (&'static str, &'static str) {
-    let header = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    match header {
-        Some(value) if value.starts_with("AWS4-") => ("SigV4", "AuthHeader"),
-        Some(value) if value.starts_with("AWS ") => ("SigV2", "AuthHeader"),
+fn signed(authorization: &str, query: &Query) -> (&'static str, &'static str) {
+    match authorization {
+        value if value.starts_with("AWS4-") => ("SigV4", "AuthHeader"),
+        value if value.starts_with("AWS ") => ("SigV2", "AuthHeader"),
         _ if query.has("X-Amz-Signature") => ("SigV4", "QueryString"),
         _ if query.has("Signature") => ("SigV2", "QueryString"),
         _ => ("", ""),
@@ -182,16 +203,17 @@ fn signed(headers: &HeaderMap, query: &Query) -> (&'static str, &'static str) {
 
 /// An entry that lacks what is known at the end.
 struct Pending {
-    witness: Witness,
+    began: Instant,
+    entry: Entry,
     to: Arc<Destination>,
     log: AccessLog,
 }
 
 impl Pending {
     fn finish(mut self, sent: u64) {
-        self.witness.entry.sent = sent;
-        self.witness.entry.total_ms = self.witness.began.elapsed().as_millis();
-        self.log.add(&self.to, &self.witness.entry);
+        self.entry.sent = sent;
+        self.entry.total_ms = self.began.elapsed().as_millis();
+        self.log.add(&self.to, &self.entry);
     }
 }
 

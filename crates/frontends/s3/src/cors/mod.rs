@@ -13,6 +13,7 @@ use s3s::dto::{
 };
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 
+use crate::answer::no_content;
 use crate::api::Api;
 use crate::auth::caller;
 use crate::error::{not_configured, refuse};
@@ -68,7 +69,5 @@ pub(crate) async fn delete(
     let caller = caller(&request)?;
     let bucket = &request.input.bucket;
     setting::clear(api, &caller, Action::PutBucketCORS, bucket, SETTING).await?;
-    let mut response = S3Response::new(DeleteBucketCorsOutput {});
-    response.status = Some(http::StatusCode::NO_CONTENT);
-    Ok(response)
+    Ok(no_content(DeleteBucketCorsOutput {}))
 }
