@@ -26,7 +26,7 @@ use crate::request::{
     ByteRange, Condition, DeleteRequest, Deleted, Description, PutRequest, Reading, Source, Version,
 };
 use crate::store::Store;
-use crate::{Error, ErrorKind, Reason, Result, reader, rows};
+use crate::{Error, ErrorKind, Reason, Result, expiry, reader, rows};
 
 impl Store {
     /// Stores an object. It is durable when this returns, or it was not stored.
@@ -220,7 +220,7 @@ impl Store {
     ) -> Result<(ContainerRow, VersionRow, bool)> {
         let (who, source) = (who.clone(), source.clone());
         self.look(move |tx| {
-            let container = permission::find(tx, &source.container)?;
+            let container = permission::find(tx, &who, &source.container)?;
             let found = existing(tx, &who, &container, &source, action)?;
             source.condition.check_read(Present::of(&found.0))?;
             Ok((container, found.0, found.1))
@@ -238,7 +238,7 @@ impl Store {
     ) -> Result<Deleted> {
         let (who, container, path) = (who.clone(), container.clone(), path.clone());
         self.commit(move |tx| {
-            let row = permission::find(tx, &container)?;
+            let row = permission::find(tx, &who, &container)?;
             match request.version {
                 None => delete_current(tx, &who, &row, &path, &request),
                 Some(version) => delete_version(tx, &who, &row, &path, version, &request),
@@ -281,6 +281,14 @@ pub(crate) fn existing(
     let head_serial = head.as_ref().map(|head| head.serial);
     let found = select(tx, container, path, head, source.version).and_then(|row| {
         if row.cluster != Cluster::Deleted {
+            if expiry::has_ended(&row)? && !sees_expired(tx, who, container)? {
+                let reason = Reason::NoSuchObject;
+                return Err(Error::because(
+                    ErrorKind::NotFound,
+                    reason,
+                    "the object has ended",
+                ));
+            }
             return Ok(row);
         }
         let context = "the object was deleted";
@@ -298,11 +306,23 @@ pub(crate) fn existing(
             let mut context = who.context().clone();
             context.set("s3:prefix", source.path.as_str());
             let who = who.clone().with_context(context);
-            permission::require(tx, &who, container, Action::ListBucket, Target::Container)?;
+            permission::require_knowing(tx, &who, container, action)?;
             Err(error)
         }
         Err(error) => Err(error),
     }
+}
+
+/// Whether the caller is shown what has ended and is still there.
+fn sees_expired(tx: &mut ReadTx<'_>, who: &Caller, container: &ContainerRow) -> Result<bool> {
+    Ok(who.sees_expired()
+        && permission::allows(
+            tx,
+            who,
+            container,
+            Action::PutBucketPolicy,
+            Target::Container,
+        )?)
 }
 
 fn delete_current(

@@ -13,6 +13,7 @@ use dolium_catalog::{
 };
 
 use super::event::{self, Occasion};
+use super::quota;
 use crate::blobs::blob_row;
 use crate::clock::now;
 use crate::condition::Present;
@@ -21,7 +22,7 @@ use crate::lock;
 use crate::names::ObjectPath;
 use crate::request::{Condition, Description};
 use crate::rows;
-use crate::{Error, ErrorKind, Reason, Result};
+use crate::{Error, ErrorKind, Result, expiry};
 
 /// A version about to be written.
 #[derive(Clone, Debug)]
@@ -105,7 +106,12 @@ pub(crate) fn check(
     if *condition == Condition::default() {
         return Ok(());
     }
-    let live = tx.live(container.id, path.as_str().as_bytes())?;
+    let mut live = tx.live(container.id, path.as_str().as_bytes())?;
+    if let Some(row) = &live
+        && expiry::has_ended(row)?
+    {
+        live = None;
+    }
     condition.check_write(live.as_ref().map(Present::of))
 }
 
@@ -138,7 +144,8 @@ pub(crate) fn write_version(
     tx.insert_version(&row)?;
     note_change(tx, container, serial, ChangeKind::Put, &row)?;
     event::created(tx, container, &row, occasion)?;
-    check_quota(tx, container)?;
+    expiry::remind(tx, &row)?;
+    quota::check(tx, container)?;
     Ok(row)
 }
 
@@ -226,7 +233,7 @@ pub(crate) fn remove_version(
     }
 }
 
-fn note_change(
+pub(crate) fn note_change(
     tx: &mut WriteTx<'_>,
     container: &ContainerRow,
     seq: i64,
@@ -242,34 +249,4 @@ fn note_change(
         at: now().0,
     };
     Ok(tx.append_change(&change)?)
-}
-
-/// Quotas count all versions in bytes and current objects in number. Checked after the change, whose
-/// transaction an error undoes.
-fn check_quota(tx: &mut WriteTx<'_>, container: &ContainerRow) -> Result<()> {
-    let passed = |what: &str| {
-        let context = format!("the quota of the {what} is used up");
-        Error::because(ErrorKind::Denied, Reason::QuotaExceeded, context)
-    };
-    if container.quota_bytes.is_some() || container.quota_objects.is_some() {
-        let state = tx.container_state(container.id)?;
-        let over = state.is_some_and(|state| {
-            container
-                .quota_bytes
-                .is_some_and(|quota| state.version_bytes > quota)
-                || container
-                    .quota_objects
-                    .is_some_and(|quota| state.objects > quota)
-        });
-        if over {
-            return Err(passed("container"));
-        }
-    }
-    let account = tx.account(container.account_id)?;
-    if let Some(quota) = account.and_then(|account| account.quota_bytes)
-        && tx.account_usage(container.account_id)?.version_bytes > quota
-    {
-        return Err(passed("account"));
-    }
-    Ok(())
 }
