@@ -69,6 +69,6 @@ pub use standing::{AccountGrants, READERS, SERVICE_PREFIX, Standing, WRITERS};
 pub use store::{Holdings, Store};
 pub use verbs::{
     AccessSettings, Account, AccountEdit, AccountSettings, Cause, ContainerEdit, ContainerOwner,
-    ContainerRequest, ContainerSettings, ContainerView, DescriptionEdit, EVENT, PART_NUMBER_MAX,
-    QUOTA, REQUEST_ID, SettingChange, UploadEntry,
+    ContainerRequest, ContainerSettings, ContainerView, DescriptionEdit, EVENT, Opened,
+    PART_NUMBER_MAX, QUOTA, REQUEST_ID, SettingChange, UploadEntry,
 };

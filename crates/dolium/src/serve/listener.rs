@@ -23,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use super::rewording::{Rewording, Wording};
+
 /// Bytes of a request's line and header fields; S3 signs and sends up to about 8 KiB.
 const HEADER_BYTES_MAX: usize = 64 << 10;
 /// Fields of a request.
@@ -45,6 +47,8 @@ pub(super) struct Accept {
     pub(super) limits: Limits,
     pub(super) stop: CancellationToken,
     pub(super) connections: TaskTracker,
+    /// Words the answer to what is no HTTP.
+    pub(super) wording: Option<Wording>,
 }
 
 impl Accept {
@@ -68,6 +72,7 @@ impl Accept {
                 continue;
             };
             let (service, tls, stop) = (service.clone(), self.tls.clone(), self.stop.clone());
+            let wording = self.wording;
             let service = Located {
                 service,
                 peer: Peer {
@@ -77,12 +82,12 @@ impl Accept {
             };
             self.connections.spawn(async move {
                 match tls {
-                    None => connection(stream, service, stop).await,
+                    None => worded(stream, wording, service, stop).await,
                     Some(tls) => {
                         if let Ok(Ok(stream)) =
                             tokio::time::timeout(PATIENCE, tls.accept(stream)).await
                         {
-                            connection(stream, service, stop).await;
+                            worded(stream, wording, service, stop).await;
                         }
                     }
                 }
@@ -126,6 +131,23 @@ async fn accept(
             tokio::time::sleep(ACCEPT_PAUSE).await;
             None
         }
+    }
+}
+
+/// Serves one connection, which may have words of its own for what is no HTTP.
+async fn worded<I, S, B>(io: I, wording: Option<Wording>, service: S, stop: CancellationToken)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    match wording {
+        None => connection(io, service, stop).await,
+        Some(wording) => connection(Rewording::new(io, wording), service, stop).await,
     }
 }
 

@@ -1,0 +1,83 @@
+//! Bodies between HTTP and the store, without copying a byte.
+//!
+//! Promises: an error of the client's stream reaches the store as a failed body, and an error of the store
+//! cuts the answer off, so that a client never takes a part for the whole.
+
+use std::error::Error as StdError;
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use dolium_store::{Error, ErrorKind, Reason};
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use http_body::Frame;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, BodyStream, Empty, Full, Limited, StreamBody};
+
+/// Any error of a body.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+/// The body of a request or an answer.
+pub type Body = UnsyncBoxBody<Bytes, BoxError>;
+/// The bytes of an answer.
+pub(crate) type Bytestream = BoxStream<'static, dolium_store::Result<Bytes>>;
+
+/// A body that waits to be read. The mutex is never locked: it only lets the request be looked at from
+/// several places, which a body alone would forbid.
+pub(crate) struct Waiting(Mutex<Body>);
+
+impl Waiting {
+    pub(crate) fn new(body: Body) -> Self {
+        Self(Mutex::new(body))
+    }
+
+    /// The body.
+    pub(crate) fn open(self) -> Body {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// No body.
+pub(crate) fn empty() -> Body {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A body that is at hand.
+pub(crate) fn whole(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
+}
+
+/// A body that comes piece by piece.
+pub(crate) fn streamed(bytes: Bytestream) -> Body {
+    let frames = bytes.map_ok(Frame::data).map_err(|error| {
+        tracing::warn!(%error, "an answer is cut off");
+        BoxError::from(error)
+    });
+    BodyExt::boxed_unsync(StreamBody::new(frames))
+}
+
+/// The bytes of a request for the store.
+pub(crate) fn incoming(body: Body) -> dolium_store::Body {
+    let frames = BodyStream::new(body).filter_map(|frame| async {
+        match frame {
+            Ok(frame) => frame.into_data().ok().map(Ok),
+            Err(error) => Some(Err(failed(error))),
+        }
+    });
+    frames.boxed()
+}
+
+fn failed(source: BoxError) -> Error {
+    let context = "the body of the request broke off";
+    Error::because(ErrorKind::Invalid, Reason::BodyFailed, context).with_source(source)
+}
+
+/// A short document that a client sent; `None` when it is longer than that.
+pub(crate) async fn document(body: Body, len_max: usize) -> Result<Option<Bytes>, Error> {
+    match Limited::new(body, len_max).collect().await {
+        Ok(collected) => Ok(Some(collected.to_bytes())),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Ok(None),
+        Err(error) => Err(failed(error)),
+    }
+}

@@ -1,0 +1,95 @@
+//! Plain Swift: accounts, containers and objects at `/v1`.
+
+mod account;
+mod container;
+mod cors;
+mod large;
+mod object;
+
+use dolium_store::{Caller, Condition, ContainerName, ObjectPath, Selector, Source};
+use http::{HeaderMap, Method, Response, StatusCode};
+
+use crate::answer::set;
+use crate::body::{Body, Waiting};
+use crate::error::{Refusal, Result};
+use crate::query::Query;
+use crate::service::Front;
+use crate::target::Target;
+
+/// One request, taken apart.
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) target: Target,
+    pub(crate) query: Query,
+    pub(crate) headers: HeaderMap,
+    pub(crate) caller: Caller,
+    pub(crate) body: Waiting,
+}
+
+/// The methods of all resources.
+const METHODS: &str = "GET, HEAD, PUT, POST, DELETE, OPTIONS";
+/// And of objects.
+const OBJECT_METHODS: &str = "GET, HEAD, PUT, POST, DELETE, OPTIONS, COPY";
+
+impl Call {
+    /// A header as text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let value = self.headers.get(name)?;
+        std::str::from_utf8(value.as_bytes()).ok()
+    }
+
+    /// The bytes that the body is said to have.
+    pub(crate) fn content_length(&self) -> Result<Option<u64>> {
+        let Some(value) = self.headers.get("content-length") else {
+            return Ok(None);
+        };
+        let parsed = value
+            .to_str()
+            .ok()
+            .and_then(|text| text.trim().parse().ok());
+        let refuse = || Refusal::bad("Content-Length is no number");
+        parsed.map(Some).ok_or_else(refuse)
+    }
+}
+
+/// The current version of an object, without conditions.
+pub(crate) fn source(container: ContainerName, path: ObjectPath) -> Source {
+    Source {
+        container,
+        path,
+        version: Selector::Current,
+        condition: Condition::default(),
+        key: None,
+    }
+}
+
+/// Answers a request for storage.
+pub(crate) async fn answer(front: &Front, call: Call) -> Result<Response<Body>> {
+    if call.method == Method::OPTIONS {
+        return cors::preflight(front, &call).await;
+    }
+    if !call.target.has_prefix() {
+        return Err(Refusal::denied());
+    }
+    let origin = cors::Origin::of(&call);
+    let target = (
+        call.target.container.is_some(),
+        call.target.object.is_some(),
+    );
+    let answered = match target {
+        (false, _) => account::answer(front, call).await,
+        (true, false) => container::answer(front, call).await,
+        (true, true) => object::answer(front, call).await,
+    };
+    match origin {
+        None => answered,
+        Some(origin) => Ok(origin.mark(front, answered).await),
+    }
+}
+
+/// 405, with the methods that there are.
+fn no_such_method(methods: &str) -> Refusal {
+    let mut refusal = Refusal::of(StatusCode::METHOD_NOT_ALLOWED);
+    set(&mut refusal.headers, "allow", methods);
+    refusal
+}

@@ -1,0 +1,117 @@
+//! GET and HEAD of objects.
+
+use std::ops::Range;
+
+use dolium_store::{Caller, Instant, Opened, Source};
+use http::{HeaderMap, Response, StatusCode};
+
+use super::reply;
+use crate::body::{Body, Bytestream};
+use crate::condition;
+use crate::describe::{self, DLO};
+use crate::error::{Refusal, Result, of_store};
+use crate::metadata::SWIFT;
+use crate::plain::large::{Assembly, dlo};
+use crate::plain::{Call, source};
+use crate::query::Query;
+use crate::service::Front;
+
+/// Where the bytes of an answer come from.
+pub(in crate::plain) enum Content {
+    /// One version.
+    Single(Box<Opened>),
+    /// Several objects, as one.
+    Assembled(Assembly),
+}
+
+/// An object as it is shown.
+pub(in crate::plain) struct Shown {
+    /// Its headers, but for tag and length.
+    pub(in crate::plain) headers: HeaderMap,
+    /// Its tag, without quotes.
+    pub(in crate::plain) etag: String,
+    /// Whether the tag is written in quotes.
+    pub(in crate::plain) quoted: bool,
+    /// When it was changed.
+    pub(in crate::plain) changed: Instant,
+    /// Its length.
+    pub(in crate::plain) size: u64,
+    /// Its bytes.
+    pub(in crate::plain) content: Content,
+}
+
+impl Shown {
+    /// The tag as it is written.
+    pub(in crate::plain) fn written_etag(&self) -> String {
+        match self.quoted {
+            true => format!("\"{}\"", self.etag),
+            false => self.etag.clone(),
+        }
+    }
+
+    /// The bytes of a range.
+    pub(in crate::plain) async fn read(&self, range: Range<u64>) -> Result<Bytestream> {
+        match &self.content {
+            Content::Single(opened) => opened.read(range).map_err(of_store),
+            Content::Assembled(assembly) => assembly.read(range).await,
+        }
+    }
+}
+
+/// Answers GET and HEAD.
+pub(super) async fn answer(front: &Front, call: Call) -> Result<Response<Body>> {
+    let source = source(call.target.container_name()?, call.target.object_path()?);
+    let caller = reader(&call);
+    let shown = match show(front, &caller, source, &call.query).await {
+        Ok(shown) => shown,
+        Err(refusal) if refusal.is_not_found() && condition::fails_on_nothing(&call.headers) => {
+            return Err(Refusal::of(StatusCode::PRECONDITION_FAILED));
+        }
+        Err(refusal) => return Err(refusal),
+    };
+    reply::answer(&call, shown).await
+}
+
+/// The caller of a request, who may want to see also what has ended.
+pub(super) fn reader(call: &Call) -> Caller {
+    if describe::says_yes(&call.headers, "x-open-expired") {
+        return call.caller.clone().seeing_expired();
+    }
+    call.caller.clone()
+}
+
+/// Opens an object the way the query wants to see it.
+pub(in crate::plain) async fn show(
+    front: &Front,
+    caller: &Caller,
+    source: Source,
+    query: &Query,
+) -> Result<Shown> {
+    let opened = front
+        .store
+        .open_object(caller, &source)
+        .await
+        .map_err(of_store)?;
+    let version = opened.version();
+    let manifest = query.get("multipart-manifest") == Some("get");
+    if let Some(prefix) = version.attributes.get(SWIFT, DLO).filter(|_| !manifest) {
+        let account = source.container.account().cloned();
+        let assembly = dlo::assemble(front, caller, account, prefix).await?;
+        return Ok(Shown {
+            headers: describe::headers(version),
+            etag: assembly.etag.clone(),
+            quoted: true,
+            changed: version.created,
+            size: assembly.size(),
+            content: Content::Assembled(assembly),
+        });
+    }
+    Ok(Shown {
+        headers: describe::headers(version),
+        etag: version.etag.clone(),
+        quoted: false,
+        changed: version.created,
+        size: version.size,
+        content: Content::Single(Box::new(opened)),
+    })
+}

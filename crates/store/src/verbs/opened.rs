@@ -1,0 +1,60 @@
+//! An object opened once and read in any number of ranges: all of one version.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use dolium_catalog::{ContainerRow, VersionRow};
+use futures::stream::BoxStream;
+
+use crate::caller::Caller;
+use crate::envelope::{self, CustomerKey};
+use crate::permission::ReadAction;
+use crate::request::{Source, Version};
+use crate::store::Store;
+use crate::{Error, ErrorKind, Reason, Result, rows};
+
+/// See the module.
+pub struct Opened {
+    version: Version,
+    store: Store,
+    container: ContainerRow,
+    row: VersionRow,
+    key: Option<CustomerKey>,
+}
+
+impl Store {
+    /// Opens a version for reading; nothing is read yet.
+    pub async fn open_object(&self, who: &Caller, source: &Source) -> Result<Opened> {
+        let (container, row, current) = self.open_source(who, source, ReadAction::GET).await?;
+        let version = rows::version(row.clone(), current)?;
+        envelope::open(&self.inner.keys, &version.attributes, source.key.as_ref())?;
+        Ok(Opened {
+            version,
+            store: self.clone(),
+            container,
+            row,
+            key: source.key.clone(),
+        })
+    }
+}
+
+impl Opened {
+    /// The version.
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+
+    /// The bytes of a range.
+    pub fn read(&self, range: Range<u64>) -> Result<BoxStream<'static, Result<Bytes>>> {
+        if range.start > range.end || range.end > self.version.size {
+            let context = "the range lies outside the object";
+            return Err(Error::because(
+                ErrorKind::Invalid,
+                Reason::BadRange,
+                context,
+            ));
+        }
+        let key = self.key.as_ref();
+        self.store.content(&self.container, &self.row, range, key)
+    }
+}
