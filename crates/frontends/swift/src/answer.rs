@@ -94,10 +94,22 @@ pub(crate) fn refused(refusal: Refusal, anonymous: bool, realm: &str) -> Respons
     response
 }
 
-/// The page of a status.
-pub(crate) fn page(status: StatusCode) -> String {
-    let (title, sentence) = match status.as_u16() {
+/// The name of a status.
+pub(crate) fn title(status: StatusCode) -> &'static str {
+    words(status).0
+}
+
+/// What a status means.
+pub(crate) fn sentence(status: StatusCode) -> &'static str {
+    words(status).1
+}
+
+fn words(status: StatusCode) -> (&'static str, &'static str) {
+    match status.as_u16() {
+        200 => ("OK", ""),
+        201 => ("Created", ""),
         202 => ("Accepted", "The request is accepted for processing."),
+        204 => ("No Content", ""),
         301 => (
             "Moved Permanently",
             "The resource is at another address from now on.",
@@ -107,7 +119,12 @@ pub(crate) fn page(status: StatusCode) -> String {
             "Temporary Redirect",
             "The resource is at another address for now.",
         ),
-        400 => ("Bad Request", "The request is malformed."),
+        // Clients look for these words in reports.
+        400 => (
+            "Bad Request",
+            "The server could not comply with the request since it is either malformed or \
+             otherwise incorrect.",
+        ),
         401 => ("Unauthorized", "Sign in to reach this resource."),
         403 => ("Forbidden", "You may not do this with this resource."),
         404 => ("Not Found", "The resource could not be found."),
@@ -135,7 +152,7 @@ pub(crate) fn page(status: StatusCode) -> String {
         ),
         422 => (
             "Unprocessable Entity",
-            "The body is not what the request says it is.",
+            "Unable to process the contained instructions",
         ),
         CLIENT_DISCONNECT => ("Client Disconnect", "The request broke off."),
         501 => ("Not Implemented", "This server does not do that."),
@@ -144,7 +161,12 @@ pub(crate) fn page(status: StatusCode) -> String {
             "The server cannot do that now. Try again later.",
         ),
         _ => ("Internal Error", "The server failed."),
-    };
+    }
+}
+
+/// The page of a status.
+pub(crate) fn page(status: StatusCode) -> String {
+    let (title, sentence) = words(status);
     format!("<html><h1>{title}</h1><p>{sentence}</p></html>")
 }
 

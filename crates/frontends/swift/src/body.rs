@@ -6,13 +6,13 @@
 use std::error::Error as StdError;
 use std::sync::{Mutex, PoisonError};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use dolium_store::{Error, ErrorKind, Reason};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, BodyStream, Empty, Full, Limited, StreamBody};
+use http_body_util::{BodyExt, BodyStream, Empty, Full, StreamBody};
 
 /// Any error of a body.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -74,10 +74,17 @@ fn failed(source: BoxError) -> Error {
 }
 
 /// A short document that a client sent; `None` when it is longer than that.
-pub(crate) async fn document(body: Body, len_max: usize) -> Result<Option<Bytes>, Error> {
-    match Limited::new(body, len_max).collect().await {
-        Ok(collected) => Ok(Some(collected.to_bytes())),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => Ok(None),
-        Err(error) => Err(failed(error)),
+pub(crate) async fn document(mut body: Body, len_max: usize) -> Result<Option<Bytes>, Error> {
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(failed)?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if bytes.len() + data.len() > len_max {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&data);
     }
+    Ok(Some(bytes.freeze()))
 }

@@ -104,25 +104,17 @@ pub(crate) fn of_copy(
     })
 }
 
-/// Keeps what makes a manifest one, in a copy of it.
-pub(crate) fn keep_manifest(
+/// Keeps what makes a dynamic large object one, in a copy of its manifest.
+pub(crate) fn keep_prefix(
     source: &Version,
     headers: &HeaderMap,
     fresh: bool,
     description: &mut Description,
 ) {
     let replaced = headers.contains_key("x-object-manifest");
-    if let Some(prefix) = source
-        .attributes
-        .get(SWIFT, DLO)
-        .filter(|_| !fresh && !replaced)
-    {
+    let prefix = source.attributes.get(SWIFT, DLO);
+    if let Some(prefix) = prefix.filter(|_| !fresh && !replaced) {
         description.attributes.set(SWIFT, DLO, prefix);
-    }
-    for key in ["slo", "slo-etag", "slo-size"] {
-        if let Some(value) = source.attributes.get(SWIFT, key) {
-            description.attributes.set(SWIFT, key, value);
-        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::body::Body;
 use crate::error::Refusal;
 use crate::listing::LIMIT_MAX;
 use crate::metadata::{COUNT_MAX, HEADER_LEN_MAX, NAME_LEN_MAX, SIZE_MAX, VALUE_LEN_MAX};
+use crate::plain::{MANIFEST_LEN_MAX, PARTS_MAX};
 use crate::service::Front;
 
 /// The largest object that one request may store, as Swift has it: 5 GiB and a little.
@@ -62,5 +63,12 @@ fn info(front: &Front) -> Value {
         "tempauth": { "account_acls": true },
         "account_quotas": {},
         "container_quotas": {},
+        "slo": {
+            "max_manifest_segments": PARTS_MAX,
+            "max_manifest_size": MANIFEST_LEN_MAX,
+            "min_segment_size": 1,
+            "yield_frequency": 10,
+            "allow_async_delete": false,
+        },
     })
 }

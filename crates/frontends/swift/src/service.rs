@@ -11,10 +11,10 @@ use bytes::Bytes;
 use dolium_identity::Identity;
 use dolium_store::{Caller, Store};
 use futures::future::BoxFuture;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 
-use crate::answer::{document, finish, refused, transaction_id};
+use crate::answer::{document, finish, refused, set, transaction_id};
 use crate::auth::temp_auth::Desk;
 use crate::auth::token::TokenKey;
 use crate::body::{Body, BoxError, Waiting};
@@ -71,7 +71,12 @@ impl SwiftFrontEnd {
     pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
         let id = transaction_id();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let response = self.0.route(request, &id).await;
+        let kept = keeps_alive(request.headers());
+        let mut response = self.0.route(request, &id).await;
+        if kept {
+            // Said only to who asks for it.
+            set(response.headers_mut(), "connection", "keep-alive");
+        }
         let status = response.status().as_u16();
         if status == 500 || status > 501 {
             tracing::warn!(%method, %path, status, request_id = id, "answered");
@@ -144,6 +149,11 @@ impl Front {
         }
         response
     }
+}
+
+fn keeps_alive(headers: &HeaderMap) -> bool {
+    let value = headers.get(http::header::CONNECTION);
+    value.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"keep-alive"))
 }
 
 /// The first element of a path, and the rest with its slash.

@@ -124,8 +124,12 @@ pub(crate) fn object_path(path: &str) -> Result<ObjectPath> {
 
 /// The container and object that a header names: `[/]container/object`, encoded.
 pub(crate) fn object_in_header(text: &str) -> Option<(String, String)> {
-    let decoded = unquote(text).ok()?;
-    let rest = decoded.strip_prefix('/').unwrap_or(&decoded);
+    object_in_path(&unquote(text).ok()?)
+}
+
+/// The container and object of `[/]container/object`, as it is.
+pub(crate) fn object_in_path(text: &str) -> Option<(String, String)> {
+    let rest = text.strip_prefix('/').unwrap_or(text);
     let (container, object) = rest.split_once('/')?;
     (!container.is_empty() && !object.is_empty()).then(|| (container.to_owned(), object.to_owned()))
 }

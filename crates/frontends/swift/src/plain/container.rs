@@ -9,6 +9,7 @@ use http::{HeaderMap, Method, Response, StatusCode};
 use serde_json::json;
 
 use super::account::KEYS;
+use super::large::slo;
 use super::{Call, METHODS, no_such_method};
 use crate::answer::{bare, paged, set};
 use crate::body::Body;
@@ -83,12 +84,16 @@ fn object_entry(version: &Version) -> Entry {
         "" => DEFAULT_TYPE,
         given => given,
     };
-    let fields = vec![
+    let size = slo::size_of(version).unwrap_or(version.size);
+    let mut fields = vec![
         ("hash", json!(version.etag)),
-        ("bytes", json!(version.size)),
+        ("bytes", json!(size)),
         ("content_type", json!(content_type)),
         ("last_modified", json!(iso(version.created))),
     ];
+    if let Some(etag) = slo::etag_of(version) {
+        fields.push(("slo_etag", json!(format!("\"{etag}\""))));
+    }
     Entry::Item(version.path.as_str().to_owned(), fields)
 }
 

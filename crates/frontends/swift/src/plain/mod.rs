@@ -1,10 +1,12 @@
 //! Plain Swift: accounts, containers and objects at `/v1`.
 
 mod account;
+mod bulk;
 mod container;
 mod cors;
 mod large;
 mod object;
+mod report;
 
 use dolium_store::{Caller, Condition, ContainerName, ObjectPath, Selector, Source};
 use http::{HeaderMap, Method, Response, StatusCode};
@@ -15,6 +17,8 @@ use crate::error::{Refusal, Result};
 use crate::query::Query;
 use crate::service::Front;
 use crate::target::Target;
+
+pub(crate) use large::slo::{MANIFEST_LEN_MAX, PARTS_MAX};
 
 /// One request, taken apart.
 pub(crate) struct Call {

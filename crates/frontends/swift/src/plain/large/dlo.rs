@@ -6,7 +6,7 @@ use http::StatusCode;
 use md5::{Digest, Md5};
 use percent_encoding::percent_decode_str;
 
-use super::{Assembly, Piece};
+use super::{Assembly, Part, Piece};
 use crate::error::{Refusal, Result, of_store};
 use crate::listing::LIMIT_MAX;
 use crate::plain::source;
@@ -42,9 +42,9 @@ pub(in crate::plain) async fn assemble(
             continue;
         };
         digest.update(version.etag.as_bytes());
+        let source = source(container.clone(), version.path);
         pieces.push(Piece {
-            source: source(container.clone(), version.path),
-            etag: version.etag,
+            part: Part::Object(Box::new(source), version.etag),
             range: 0..version.size,
         });
     }

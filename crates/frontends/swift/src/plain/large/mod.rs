@@ -1,33 +1,58 @@
 //! Objects that consist of others, and are read as one.
 
 pub(super) mod dlo;
+pub(super) mod slo;
 
 use std::ops::Range;
 
+use bytes::Bytes;
 use dolium_store::{Caller, Source, Store};
+use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt, stream};
+use http::StatusCode;
 
 use crate::body::Bytestream;
-use crate::error::{Result, of_store};
+use crate::error::{Refusal, Result, of_store};
 
-/// One object, or a range of it, within a large one.
+/// How deep large objects may lie in each other.
+const DEPTH_MAX: u8 = 10;
+
+/// What a piece of a large object is.
+#[derive(Clone, Debug)]
+pub(in crate::plain) enum Part {
+    /// An object that must have this tag.
+    Object(Box<Source>, String),
+    /// A static large object whose whole must have this tag.
+    Large(Box<Source>, String),
+    /// Bytes that stand in the manifest itself.
+    Inline(Bytes),
+}
+
+/// A part, and its bytes that belong to the whole.
 #[derive(Clone, Debug)]
 pub(in crate::plain) struct Piece {
-    /// The object.
-    pub(in crate::plain) source: Source,
-    /// The tag that it must have.
-    pub(in crate::plain) etag: String,
-    /// Its bytes that belong to the whole.
+    /// The part.
+    pub(in crate::plain) part: Part,
+    /// The bytes of it.
     pub(in crate::plain) range: Range<u64>,
+}
+
+impl Piece {
+    /// How many bytes that is.
+    pub(in crate::plain) fn len(&self) -> u64 {
+        self.range.end - self.range.start
+    }
 }
 
 /// A large object, of one moment.
 pub(in crate::plain) struct Assembly {
     store: Store,
     caller: Caller,
-    pieces: Vec<Piece>,
+    /// Its pieces, in order.
+    pub(in crate::plain) pieces: Vec<Piece>,
     /// Its tag, without quotes.
     pub(in crate::plain) etag: String,
+    depth: u8,
 }
 
 impl Assembly {
@@ -43,6 +68,7 @@ impl Assembly {
             caller,
             pieces,
             etag,
+            depth: 0,
         }
     }
 
@@ -53,6 +79,16 @@ impl Assembly {
 
     /// The bytes of a range. The first piece is opened before anything is answered.
     pub(in crate::plain) async fn read(&self, range: Range<u64>) -> Result<Bytestream> {
+        self.stream(range).await.map_err(|error| {
+            let refusal = of_store(error);
+            match refusal.status.is_client_error() {
+                true => Refusal::of(StatusCode::CONFLICT),
+                false => refusal,
+            }
+        })
+    }
+
+    async fn stream(&self, range: Range<u64>) -> dolium_store::Result<Bytestream> {
         let mut wanted = Vec::new();
         let mut at = 0;
         for piece in &self.pieces {
@@ -61,10 +97,9 @@ impl Assembly {
             let (from, to) = (range.start.clamp(start, end), range.end.clamp(start, end));
             if from < to {
                 let begin = piece.range.start;
-                let range = begin + (from - start)..begin + (to - start);
                 wanted.push(Piece {
-                    range,
-                    ..piece.clone()
+                    range: begin + (from - start)..begin + (to - start),
+                    part: piece.part.clone(),
                 });
             }
         }
@@ -72,28 +107,50 @@ impl Assembly {
         let Some(first) = wanted.next() else {
             return Ok(stream::empty().boxed());
         };
-        let (store, caller) = (self.store.clone(), self.caller.clone());
-        let first = open(&store, &caller, &first).await.map_err(of_store)?;
-        let rest = stream::iter(wanted).then(move |piece| {
-            let (store, caller) = (store.clone(), caller.clone());
-            async move { open(&store, &caller, &piece).await }
-        });
+        let (store, caller, depth) = (self.store.clone(), self.caller.clone(), self.depth);
+        let first = open(store.clone(), caller.clone(), first, depth).await?;
+        let rest = stream::iter(wanted)
+            .then(move |piece| open(store.clone(), caller.clone(), piece, depth));
         Ok(first.chain(rest.try_flatten()).boxed())
     }
 }
 
-impl Piece {
-    fn len(&self) -> u64 {
-        self.range.end - self.range.start
-    }
+fn changed() -> dolium_store::Error {
+    let context = "a part of the object changed meanwhile";
+    dolium_store::Error::new(dolium_store::ErrorKind::Conflict, context)
 }
 
-async fn open(store: &Store, caller: &Caller, piece: &Piece) -> dolium_store::Result<Bytestream> {
-    let opened = store.open_object(caller, &piece.source).await?;
-    if opened.version().etag != piece.etag {
-        let context = "a part of the object changed meanwhile";
-        let kind = dolium_store::ErrorKind::Conflict;
-        return Err(dolium_store::Error::new(kind, context));
-    }
-    opened.read(piece.range.clone())
+fn open(
+    store: Store,
+    caller: Caller,
+    piece: Piece,
+    depth: u8,
+) -> BoxFuture<'static, dolium_store::Result<Bytestream>> {
+    Box::pin(async move {
+        let (range, part) = (piece.range, piece.part);
+        match part {
+            Part::Object(source, etag) => {
+                let opened = store.open_object(&caller, &source).await?;
+                if opened.version().etag != etag {
+                    return Err(changed());
+                }
+                opened.read(range)
+            }
+            Part::Large(source, etag) => {
+                let opened = store.open_object(&caller, &source).await?;
+                if depth >= DEPTH_MAX || slo::etag_of(opened.version()) != Some(etag.as_str()) {
+                    return Err(changed());
+                }
+                let mut within = slo::assemble(&store, &caller, &source, &opened).await?;
+                within.depth = depth + 1;
+                within.stream(range).await
+            }
+            Part::Inline(bytes) => {
+                let (start, end) = (range.start as usize, range.end as usize);
+                let bytes = bytes.get(start..end).map(Bytes::copy_from_slice);
+                let bytes = bytes.ok_or_else(changed);
+                Ok(stream::once(async move { bytes }).boxed())
+            }
+        }
+    })
 }

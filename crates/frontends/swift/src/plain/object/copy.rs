@@ -18,6 +18,7 @@ use crate::describe::{self, says_yes};
 use crate::error::{Refusal, Result, of_store};
 use crate::info::FILE_LEN_MAX;
 use crate::metadata::{self, Owner};
+use crate::plain::large::slo;
 use crate::plain::{Call, source};
 use crate::range::{Wanted, wanted};
 use crate::service::Front;
@@ -98,7 +99,10 @@ async fn run(front: &Front, call: Call, from: Target) -> Result<Response<Body>> 
         Verdict::Unchanged => return Err(Refusal::of(http::StatusCode::NOT_MODIFIED)),
         Verdict::Fails => return Err(Refusal::of(http::StatusCode::PRECONDITION_FAILED)),
     }
-    let (version, source_changed) = store(front, &call, source, shown).await?;
+    let (version, source_changed) = match store(front, &call, source, shown).await? {
+        Ok(stored) => stored,
+        Err(refused) => return Ok(refused),
+    };
     let mut response = created(&version);
     let headers = response.headers_mut();
     let (container, object) = (
@@ -116,17 +120,20 @@ async fn run(front: &Front, call: Call, from: Target) -> Result<Response<Body>> 
     Ok(response)
 }
 
-/// Makes the copy; gives it, and when its source was changed.
+/// Makes the copy; gives it, and when its source was changed; or a report of what is wrong with a manifest.
 async fn store(
     front: &Front,
     call: &Call,
     source: Source,
     shown: Shown,
-) -> Result<(Version, String)> {
+) -> Result<std::result::Result<(Version, String), Response<Body>>> {
     let container = call.target.container_name()?;
     let path = call.target.object_path()?;
     let range = match wanted(call.header("range"), shown.size) {
-        Wanted::Whole => None,
+        Wanted::Whole => match slo::show::number(call)? {
+            Some(number) => slo::show::range_of(&shown, number),
+            None => None,
+        },
         Wanted::Parts(parts) => match parts.as_slice() {
             [part] => Some(part.clone()),
             _ => return Err(Refusal::bad("A copy has one range")),
@@ -149,9 +156,16 @@ async fn store(
         .await
         .map_err(of_store)?;
     let mut description = describe::of_copy(&call.headers, &opened, fresh, path.as_str())?;
-    // A copy of a manifest is one too.
+    let is_manifest = slo::etag_of(&opened).is_some();
+    if is_manifest && !matches!(shown.content, Content::Assembled(_)) {
+        // Its parts are looked for again, where the copy will look for them.
+        let opened = front.store.open_object(&call.caller, &source).await;
+        let bytes = slo::show::raw(&opened.map_err(of_store)?).await?;
+        let stored = slo::put_bytes(front, call, &bytes, description).await?;
+        return Ok(stored.map(|version| (version, changed)));
+    }
     if matches!(shown.content, Content::Single(_)) && range.is_none() {
-        describe::keep_manifest(&opened, &call.headers, fresh, &mut description);
+        describe::keep_prefix(&opened, &call.headers, fresh, &mut description);
     }
     let condition = condition_of(call)?;
     if let (Content::Single(_), None) = (&shown.content, &range) {
@@ -175,7 +189,7 @@ async fn store(
             refuse_copy_onto_itself: false,
         };
         let copied = front.store.copy(&call.caller, request).await;
-        return Ok((copied.map_err(of_store)?, changed));
+        return Ok(Ok((copied.map_err(of_store)?, changed)));
     }
     let bytes = shown.read(range.unwrap_or(0..shown.size)).await?;
     let put = PutRequest {
@@ -197,7 +211,7 @@ async fn store(
     let stored = front
         .store
         .put(&call.caller, &container, &path, description, condition, put);
-    Ok((stored.await.map_err(of_store)?, changed))
+    Ok(Ok((stored.await.map_err(of_store)?, changed)))
 }
 
 /// Conditions of a copy are about its source, but for that one which only a write has.

@@ -3,12 +3,13 @@
 mod copy;
 mod delete;
 mod post;
-mod put;
+pub(super) mod put;
 pub(super) mod read;
-mod reply;
+pub(super) mod reply;
 
-use http::{Method, Response};
+use http::Response;
 
+use super::large::slo;
 use super::{Call, OBJECT_METHODS, no_such_method};
 use crate::body::Body;
 use crate::error::Result;
@@ -21,7 +22,8 @@ pub(super) async fn answer(front: &Front, call: Call) -> Result<Response<Body>> 
         "PUT" => put::answer(front, call).await,
         "POST" => post::answer(front, call).await,
         "COPY" => copy::answer(front, call).await,
-        _ if call.method == Method::DELETE => delete::answer(front, call).await,
+        "DELETE" if slo::delete_is_asked(&call) => slo::delete_whole(front, call).await,
+        "DELETE" => delete::answer(front, call).await,
         _ => Err(no_such_method(OBJECT_METHODS)),
     }
 }

@@ -14,6 +14,7 @@ use crate::describe;
 use crate::error::{Refusal, Result, of_store};
 use crate::info::FILE_LEN_MAX;
 use crate::plain::Call;
+use crate::plain::large::slo;
 use crate::service::Front;
 use crate::time::{last_modified, timestamp};
 
@@ -21,6 +22,9 @@ use super::copy;
 
 /// Answers PUT.
 pub(super) async fn answer(front: &Front, call: Call) -> Result<Response<Body>> {
+    if call.query.get("multipart-manifest") == Some("put") {
+        return slo::put(front, call).await;
+    }
     if call.headers.contains_key("x-copy-from") {
         return copy::from(front, call).await;
     }
@@ -102,7 +106,7 @@ fn announced(call: &Call) -> Result<Option<u64>> {
 }
 
 /// The only condition of a write that Swift has: that nothing is there yet.
-pub(super) fn condition(call: &Call) -> Result<Condition> {
+pub(in crate::plain) fn condition(call: &Call) -> Result<Condition> {
     let mut condition = Condition::default();
     match call.header("if-none-match").map(str::trim) {
         None => {}

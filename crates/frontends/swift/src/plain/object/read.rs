@@ -2,16 +2,19 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
 use dolium_store::{Caller, Instant, Opened, Source};
+use futures::{StreamExt, stream};
 use http::{HeaderMap, Response, StatusCode};
 
 use super::reply;
+use crate::answer::set;
 use crate::body::{Body, Bytestream};
 use crate::condition;
 use crate::describe::{self, DLO};
 use crate::error::{Refusal, Result, of_store};
 use crate::metadata::SWIFT;
-use crate::plain::large::{Assembly, dlo};
+use crate::plain::large::{Assembly, dlo, slo};
 use crate::plain::{Call, source};
 use crate::query::Query;
 use crate::service::Front;
@@ -22,6 +25,8 @@ pub(in crate::plain) enum Content {
     Single(Box<Opened>),
     /// Several objects, as one.
     Assembled(Assembly),
+    /// Bytes that are at hand.
+    Bytes(Bytes),
 }
 
 /// An object as it is shown.
@@ -41,6 +46,18 @@ pub(in crate::plain) struct Shown {
 }
 
 impl Shown {
+    fn single(opened: Opened, headers: HeaderMap) -> Self {
+        let version = opened.version();
+        Self {
+            headers,
+            etag: version.etag.clone(),
+            quoted: false,
+            changed: version.created,
+            size: version.size,
+            content: Content::Single(Box::new(opened)),
+        }
+    }
+
     /// The tag as it is written.
     pub(in crate::plain) fn written_etag(&self) -> String {
         match self.quoted {
@@ -54,6 +71,10 @@ impl Shown {
         match &self.content {
             Content::Single(opened) => opened.read(range).map_err(of_store),
             Content::Assembled(assembly) => assembly.read(range).await,
+            Content::Bytes(bytes) => {
+                let bytes = bytes.slice(range.start as usize..range.end as usize);
+                Ok(stream::once(async move { Ok(bytes) }).boxed())
+            }
         }
     }
 }
@@ -69,6 +90,12 @@ pub(super) async fn answer(front: &Front, call: Call) -> Result<Response<Body>> 
         }
         Err(refusal) => return Err(refusal),
     };
+    if shown.headers.contains_key("x-static-large-object")
+        && matches!(shown.content, Content::Assembled(_))
+        && let Some(number) = slo::show::number(&call)?
+    {
+        return slo::show::answer_part(&call, shown, number).await;
+    }
     reply::answer(&call, shown).await
 }
 
@@ -87,31 +114,56 @@ pub(in crate::plain) async fn show(
     source: Source,
     query: &Query,
 ) -> Result<Shown> {
-    let opened = front
-        .store
-        .open_object(caller, &source)
-        .await
-        .map_err(of_store)?;
+    let opened = front.store.open_object(caller, &source).await;
+    let opened = opened.map_err(of_store)?;
     let version = opened.version();
+    let changed = version.created;
+    let mut headers = describe::headers(version);
     let manifest = query.get("multipart-manifest") == Some("get");
+    if let Some(etag) = slo::etag_of(version).map(str::to_owned) {
+        set(&mut headers, "x-static-large-object", "True");
+        if manifest {
+            return manifest_of(opened, headers, query).await;
+        }
+        set(&mut headers, "x-manifest-etag", &version.etag);
+        let assembly = slo::assemble(&front.store, caller, &source, &opened).await;
+        let assembly = assembly.map_err(of_store)?;
+        return Ok(assembled(assembly, etag, headers, changed));
+    }
     if let Some(prefix) = version.attributes.get(SWIFT, DLO).filter(|_| !manifest) {
         let account = source.container.account().cloned();
         let assembly = dlo::assemble(front, caller, account, prefix).await?;
+        let etag = assembly.etag.clone();
+        return Ok(assembled(assembly, etag, headers, changed));
+    }
+    Ok(Shown::single(opened, headers))
+}
+
+fn assembled(assembly: Assembly, etag: String, headers: HeaderMap, changed: Instant) -> Shown {
+    Shown {
+        headers,
+        etag,
+        quoted: true,
+        changed,
+        size: assembly.size(),
+        content: Content::Assembled(assembly),
+    }
+}
+
+/// A manifest as an object of its own.
+async fn manifest_of(opened: Opened, mut headers: HeaderMap, query: &Query) -> Result<Shown> {
+    if query.get("format") == Some("raw") {
+        let bytes = slo::show::raw(&opened).await?;
         return Ok(Shown {
-            headers: describe::headers(version),
-            etag: assembly.etag.clone(),
-            quoted: true,
-            changed: version.created,
-            size: assembly.size(),
-            content: Content::Assembled(assembly),
+            headers,
+            etag: slo::show::raw_etag(&bytes),
+            quoted: false,
+            changed: opened.version().created,
+            size: bytes.len() as u64,
+            content: Content::Bytes(bytes),
         });
     }
-    Ok(Shown {
-        headers: describe::headers(version),
-        etag: version.etag.clone(),
-        quoted: false,
-        changed: version.created,
-        size: version.size,
-        content: Content::Single(Box::new(opened)),
-    })
+    let kind = "application/json; charset=utf-8";
+    set(&mut headers, "content-type", kind);
+    Ok(Shown::single(opened, headers))
 }
