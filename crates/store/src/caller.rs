@@ -12,6 +12,8 @@ use dolium_access::{Context, Requester};
 use dolium_catalog::{Role, UserId};
 use dolium_identity::Principal;
 
+use crate::names::AccountName;
+
 /// The canonical id that objects of nobody carry as their owner, as on AWS.
 pub const ANONYMOUS_ID: &str = "65a011a29cdf8ec533ec3d1ccaae921c";
 
@@ -24,6 +26,20 @@ pub struct Caller {
     groups: Arc<[String]>,
     vouched: bool,
     expired: bool,
+    pass: Option<Arc<Pass>>,
+}
+
+/// What somebody who may open a container's doors gave to whoever has it, such as a signed URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pass {
+    /// The account that it is for.
+    pub account: AccountName,
+    /// The only container that it is for; `None` is all of the account's.
+    pub container: Option<String>,
+    /// Whether objects may be read and listed.
+    pub read: bool,
+    /// Whether objects may be written and deleted.
+    pub write: bool,
 }
 
 impl Caller {
@@ -72,6 +88,20 @@ impl Caller {
             expired: true,
             ..self
         }
+    }
+
+    /// Adds a pass that a front end has checked.
+    #[must_use]
+    pub fn with_pass(self, pass: Pass) -> Self {
+        Self {
+            pass: Some(Arc::new(pass)),
+            ..self
+        }
+    }
+
+    /// The pass, if there is one.
+    pub(crate) fn pass(&self) -> Option<&Pass> {
+        self.pass.as_deref()
     }
 
     /// The user, unless the caller is anonymous.

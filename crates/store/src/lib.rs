@@ -39,7 +39,7 @@ mod store;
 mod verbs;
 
 pub use attributes::{Attributes, CHECKSUM, Namespace};
-pub use caller::{ANONYMOUS_ID, Caller};
+pub use caller::{ANONYMOUS_ID, Caller, Pass};
 pub use care::Care;
 pub use collect::{CollectReporter, Collected, Unwatched};
 pub use digest::{DigestSet, Digester, Digests};

@@ -16,7 +16,7 @@ use dolium_catalog::{AccountRow, ContainerRow, ReadTx};
 use serde::{Deserialize, Serialize};
 
 use crate::attributes::Attributes;
-use crate::caller::Caller;
+use crate::caller::{Caller, Pass};
 use crate::names::AccountName;
 use crate::permission::ACCESS;
 use crate::rows::{decode_attributes, mentions};
@@ -150,18 +150,38 @@ pub(crate) fn allows(
     if !object_is_foreign && mentions(&row.attributes, ACCESS) && by_lists(who, row, action)? {
         return Ok(true);
     }
-    if who.principal().is_none() {
+    if who.principal().is_none() && who.pass().is_none() {
         return Ok(false);
     }
     let Some(account) = tx.account(row.account_id)? else {
         return Ok(false);
     };
+    if !object_is_foreign
+        && who
+            .pass()
+            .is_some_and(|pass| passes(pass, &account, row, action))
+    {
+        return Ok(true);
+    }
     Ok(match standing(tx, who, &account)? {
         Standing::Owner | Standing::Reseller => true,
         Standing::Writer => door_of(action).is_some() || changes_container(action),
         Standing::Reader => door_of(action) == Some(GranteesDoor::Read),
         Standing::Stranger => false,
     })
+}
+
+fn passes(pass: &Pass, account: &AccountRow, row: &ContainerRow, action: Action) -> bool {
+    let here = pass.account.as_str() == account.name
+        && pass
+            .container
+            .as_ref()
+            .is_none_or(|container| container.as_bytes() == row.name);
+    here && match door_of(action) {
+        Some(GranteesDoor::Read) => pass.read,
+        Some(GranteesDoor::Write) => pass.write,
+        None => false,
+    }
 }
 
 fn by_lists(who: &Caller, row: &ContainerRow, action: Action) -> Result<bool> {

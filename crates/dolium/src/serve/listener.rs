@@ -146,13 +146,13 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     match wording {
-        None => connection(io, service, stop).await,
-        Some(wording) => connection(Rewording::new(io, wording), service, stop).await,
+        None => connection(io, false, service, stop).await,
+        Some(wording) => connection(Rewording::new(io, wording), true, service, stop).await,
     }
 }
 
 /// Serves one connection; a stop lets its running requests finish.
-async fn connection<I, S, B>(io: I, service: S, stop: CancellationToken)
+async fn connection<I, S, B>(io: I, title_case: bool, service: S, stop: CancellationToken)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
@@ -168,7 +168,9 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
         .max_buf_size(HEADER_BYTES_MAX)
-        .max_headers(HEADER_FIELDS_MAX);
+        .max_headers(HEADER_FIELDS_MAX)
+        // Old clients of Swift look for the names of fields as its own servers write them.
+        .title_case_headers(title_case);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -212,7 +214,8 @@ pub(super) async fn serve_socket(socket: UnixListener, router: Router, stop: Can
         };
         match accepted {
             Ok((stream, _)) => {
-                tokio::spawn(connection(stream, Routed(router.clone()), stop.clone()));
+                let router = Routed(router.clone());
+                tokio::spawn(connection(stream, false, router, stop.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "a command could not connect");

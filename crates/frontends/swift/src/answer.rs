@@ -31,7 +31,10 @@ pub(crate) fn set(headers: &mut HeaderMap, name: &str, value: impl AsRef<[u8]>) 
 
 /// An answer without a body.
 pub(crate) fn bare(status: StatusCode, headers: HeaderMap) -> Response<Body> {
-    let mut response = Response::new(body::empty());
+    let mut response = match headers.get(CONTENT_LENGTH) {
+        None if status != StatusCode::NOT_MODIFIED => Response::new(body::nothing()),
+        _ => Response::new(body::empty()),
+    };
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     if status != StatusCode::NOT_MODIFIED && !response.headers().contains_key(CONTENT_LENGTH) {

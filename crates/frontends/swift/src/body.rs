@@ -4,13 +4,15 @@
 //! cuts the answer off, so that a client never takes a part for the whole.
 
 use std::error::Error as StdError;
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use dolium_store::{Error, ErrorKind, Reason};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use http_body::Frame;
+use http_body::{Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, BodyStream, Empty, Full, StreamBody};
 
@@ -39,6 +41,30 @@ impl Waiting {
 /// No body.
 pub(crate) fn empty() -> Body {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+/// No body, in an answer that says so: the HTTP library leaves the length of what is known to be empty
+/// out of some answers where clients of Swift look for it.
+pub(crate) fn nothing() -> Body {
+    Nothing.boxed_unsync()
+}
+
+struct Nothing;
+
+impl http_body::Body for Nothing {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<std::result::Result<Frame<Bytes>, BoxError>>> {
+        Poll::Ready(None)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(0)
+    }
 }
 
 /// A body that is at hand.

@@ -10,7 +10,7 @@ use crate::body::Body;
 use crate::error::Refusal;
 use crate::listing::LIMIT_MAX;
 use crate::metadata::{COUNT_MAX, HEADER_LEN_MAX, NAME_LEN_MAX, SIZE_MAX, VALUE_LEN_MAX};
-use crate::plain::{MANIFEST_LEN_MAX, PARTS_MAX};
+use crate::plain::{CONTAINERS_MAX, DELETES_MAX, FAILURES_MAX, MANIFEST_LEN_MAX, PARTS_MAX};
 use crate::service::Front;
 
 /// The largest object that one request may store, as Swift has it: 5 GiB and a little.
@@ -63,6 +63,23 @@ fn info(front: &Front) -> Value {
         "tempauth": { "account_acls": true },
         "account_quotas": {},
         "container_quotas": {},
+        "tempurl": {
+            "methods": ["GET", "HEAD", "PUT", "POST", "DELETE"],
+            "incoming_remove_headers": ["x-timestamp", "x-open-expired"],
+            "incoming_allow_headers": [],
+            "outgoing_remove_headers": ["x-object-meta-*"],
+            "outgoing_allow_headers": ["x-object-meta-public-*"],
+            "allowed_digests": ["sha1", "sha256", "sha512"],
+        },
+        "bulk_delete": {
+            "max_deletes_per_request": DELETES_MAX,
+            "max_failed_deletes": FAILURES_MAX,
+        },
+        "bulk_upload": {
+            "max_containers_per_extraction": CONTAINERS_MAX,
+            "max_failed_extractions": FAILURES_MAX,
+        },
+        "etag_quoter": { "enable_by_default": false },
         "slo": {
             "max_manifest_segments": PARTS_MAX,
             "max_manifest_size": MANIFEST_LEN_MAX,

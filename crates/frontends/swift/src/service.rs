@@ -112,6 +112,7 @@ impl Front {
         }
         let target = match version {
             "v1" | "v1.0" => Target::parse(rest),
+            _ if rest.is_empty() => Err(Refusal::failed("Bad URL")),
             _ => Err(Refusal::of(StatusCode::NOT_FOUND)),
         };
         match target {

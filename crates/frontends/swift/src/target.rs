@@ -3,7 +3,8 @@
 //! Promises: names are decoded once and then opaque: `a/../b` and `//` are names like any other.
 
 use dolium_store::{AccountName, CONTAINER_NAME_LEN_MAX, ContainerName, ObjectPath, PATH_LEN_MAX};
-use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::error::{Refusal, Result, of_store};
@@ -100,12 +101,17 @@ pub(crate) fn account_name(spelt: &str) -> Result<AccountName> {
     AccountName::new(name).map_err(|_| Refusal::of(StatusCode::NOT_FOUND))
 }
 
+fn too_long(text: String) -> Refusal {
+    let kind = HeaderValue::from_static("text/html; charset=UTF-8");
+    Refusal::bad(text).with(CONTENT_TYPE, kind)
+}
+
 /// A container of an account.
 pub(crate) fn container_name(account: AccountName, name: &str) -> Result<ContainerName> {
     if name.len() > CONTAINER_NAME_LEN_MAX {
         let len = name.len();
         let text = format!("Container name length of {len} longer than {CONTAINER_NAME_LEN_MAX}");
-        return Err(Refusal::text(StatusCode::BAD_REQUEST, text));
+        return Err(too_long(text));
     }
     ContainerName::in_account(account, name).map_err(of_store)
 }
@@ -117,7 +123,7 @@ pub(crate) fn object_path(path: &str) -> Result<ObjectPath> {
             "Object name length of {} longer than {PATH_LEN_MAX}",
             path.len()
         );
-        return Err(Refusal::text(StatusCode::BAD_REQUEST, text));
+        return Err(too_long(text));
     }
     ObjectPath::new(path).map_err(of_store)
 }

@@ -20,12 +20,16 @@ pub struct Opened {
     container: ContainerRow,
     row: VersionRow,
     key: Option<CustomerKey>,
+    /// The attributes of the account.
+    account: Vec<u8>,
 }
 
 impl Store {
     /// Opens a version for reading; nothing is read yet.
     pub async fn open_object(&self, who: &Caller, source: &Source) -> Result<Opened> {
         let (container, row, current) = self.open_source(who, source, ReadAction::GET).await?;
+        let id = container.account_id;
+        let account = self.look(move |tx| Ok(tx.account_attributes(id)?)).await?;
         let version = rows::version(row.clone(), current)?;
         envelope::open(&self.inner.keys, &version.attributes, source.key.as_ref())?;
         Ok(Opened {
@@ -34,6 +38,7 @@ impl Store {
             container,
             row,
             key: source.key.clone(),
+            account,
         })
     }
 }
@@ -42,6 +47,18 @@ impl Opened {
     /// The version.
     pub fn version(&self) -> &Version {
         &self.version
+    }
+
+    /// A setting that a protocol keeps of the container or, where that says nothing, of its account.
+    pub fn setting(&self, namespace: &str, key: &str) -> Option<String> {
+        let of = |attributes: &[u8]| {
+            if !rows::mentions(attributes, namespace) {
+                return None;
+            }
+            let attributes = rows::decode_attributes(attributes).ok()?;
+            attributes.get(namespace, key).map(str::to_owned)
+        };
+        of(&self.container.attributes).or_else(|| of(&self.account))
     }
 
     /// The bytes of a range.

@@ -11,6 +11,7 @@ use dolium_store::{
 use http::{HeaderMap, Method, Response, StatusCode};
 use serde_json::json;
 
+use super::container::{QUOTED_ETAGS, etags, put_setting};
 use super::{Call, METHODS, no_such_method};
 use crate::answer::{bare, set};
 use crate::body::Body;
@@ -238,6 +239,7 @@ fn edit(front: &Front, call: &Call) -> Result<AccountEdit> {
         }
     }
     let grants = grants_of(call)?;
+    let etags = etags(call, "x-account-rfc-compliant-etags");
     Ok(Arc::new(move |settings, standing| {
         if !quotas.is_empty() && standing < Standing::Reseller {
             let context = "the quotas of an account are not its owners' to set";
@@ -247,6 +249,9 @@ fn edit(front: &Front, call: &Call) -> Result<AccountEdit> {
             quota.set(settings, *value);
         }
         metadata::merge(&mut settings.attributes, &items)?;
+        if let Some(etags) = &etags {
+            put_setting(&mut settings.attributes, QUOTED_ETAGS, etags);
+        }
         if let Some(grants) = &grants {
             settings.grants = grants.clone();
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dolium_store::{
-    Container, ContainerEdit, ContainerView, Instant, ListEntry, Standing, Version,
+    Attributes, Container, ContainerEdit, ContainerView, Instant, ListEntry, Standing, Version,
 };
 use http::{HeaderMap, Method, Response, StatusCode};
 use serde_json::json;
@@ -13,7 +13,7 @@ use super::large::slo;
 use super::{Call, METHODS, no_such_method};
 use crate::answer::{bare, paged, set};
 use crate::body::Body;
-use crate::describe::DEFAULT_TYPE;
+use crate::describe::{DEFAULT_TYPE, is_true};
 use crate::error::{Refusal, Result, of_store};
 use crate::listing;
 use crate::listing::entry::Entry;
@@ -22,6 +22,8 @@ use crate::metadata::{self, Items, Owner, SWIFT};
 use crate::service::Front;
 use crate::time::{iso, last_modified, timestamp};
 
+/// The key of whether tags are written in quotes, on containers and accounts.
+pub(super) const QUOTED_ETAGS: &str = "quoted-etags";
 /// The key of when a container's settings changed last, in microseconds.
 const MODIFIED: &str = "modified";
 /// The metadata that are quotas, which the store keeps.
@@ -29,6 +31,9 @@ const QUOTAS: [(&str, &str); 2] = [
     ("quota-bytes", "Invalid bytes quota."),
     ("quota-count", "Invalid count quota."),
 ];
+
+/// The key of what containers that are kept alike would recognise each other by.
+const SYNC_KEY: &str = "sync-key";
 
 /// When a container's settings changed last.
 pub(super) fn modified(container: &Container) -> Instant {
@@ -112,6 +117,9 @@ fn describe(view: &ContainerView) -> HeaderMap {
         KEYS.iter()
             .for_each(|key| shown.remove(metadata::USER, key));
     } else {
+        if let Some(key) = container.attributes.get(SWIFT, SYNC_KEY) {
+            set(&mut headers, "x-container-sync-key", key);
+        }
         for (name, list) in [
             ("x-container-read", &view.settings.readers),
             ("x-container-write", &view.settings.writers),
@@ -203,11 +211,38 @@ fn quotas(items: &Items) -> Result<[Option<Option<u64>>; 2]> {
     Ok(found)
 }
 
+/// Keeps a setting of this front end; an empty one is none.
+pub(super) fn put_setting(attributes: &mut Attributes, key: &str, value: &str) {
+    match value {
+        "" => attributes.remove(SWIFT, key),
+        value => attributes.set(SWIFT, key, value),
+    }
+}
+
+/// Whether tags are to be written in quotes: as a word, and none to forget what was said.
+pub(super) fn etags(call: &Call, header: &str) -> Option<String> {
+    let value = call.header(header)?;
+    let word = match value {
+        "" => "",
+        yes if is_true(yes.as_bytes()) => "yes",
+        _ => "no",
+    };
+    Some(word.to_owned())
+}
+
 /// What a request changes.
 fn edit(call: &Call) -> Result<ContainerEdit> {
     let items = metadata::of_headers(&call.headers, Owner::Container)?;
     let [bytes, objects] = quotas(&items)?;
     let (readers, writers) = (list(call, "read"), list(call, "write"));
+    if call
+        .header("x-container-sync-to")
+        .is_some_and(|to| !to.is_empty())
+    {
+        return Err(Refusal::unsupported("Containers are not synced to others"));
+    }
+    let sync_key = call.header("x-container-sync-key").map(str::to_owned);
+    let etags = etags(call, "x-container-rfc-compliant-etags");
     let now = Instant::now();
     Ok(Arc::new(move |settings, standing| {
         let owns = standing >= Standing::Owner;
@@ -217,6 +252,12 @@ fn edit(call: &Call) -> Result<ContainerEdit> {
         }
         metadata::merge(&mut settings.attributes, &items)?;
         settings.attributes.set(SWIFT, MODIFIED, now.0.to_string());
+        if let Some(key) = sync_key.as_deref().filter(|_| owns) {
+            put_setting(&mut settings.attributes, SYNC_KEY, key);
+        }
+        if let Some(etags) = &etags {
+            put_setting(&mut settings.attributes, QUOTED_ETAGS, etags);
+        }
         if let Some(bytes) = bytes {
             settings.quota_bytes = bytes;
         }

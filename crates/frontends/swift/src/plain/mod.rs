@@ -7,6 +7,7 @@ mod cors;
 mod large;
 mod object;
 mod report;
+mod temp_url;
 
 use dolium_store::{Caller, Condition, ContainerName, ObjectPath, Selector, Source};
 use http::{HeaderMap, Method, Response, StatusCode};
@@ -18,6 +19,7 @@ use crate::query::Query;
 use crate::service::Front;
 use crate::target::Target;
 
+pub(crate) use bulk::{CONTAINERS_MAX, DELETES_MAX, FAILURES_MAX};
 pub(crate) use large::slo::{MANIFEST_LEN_MAX, PARTS_MAX};
 
 /// One request, taken apart.
@@ -68,7 +70,7 @@ pub(crate) fn source(container: ContainerName, path: ObjectPath) -> Source {
 }
 
 /// Answers a request for storage.
-pub(crate) async fn answer(front: &Front, call: Call) -> Result<Response<Body>> {
+pub(crate) async fn answer(front: &Front, mut call: Call) -> Result<Response<Body>> {
     if call.method == Method::OPTIONS {
         return cors::preflight(front, &call).await;
     }
@@ -76,18 +78,33 @@ pub(crate) async fn answer(front: &Front, call: Call) -> Result<Response<Body>> 
         return Err(Refusal::denied());
     }
     let origin = cors::Origin::of(&call);
-    let target = (
-        call.target.container.is_some(),
-        call.target.object.is_some(),
-    );
-    let answered = match target {
-        (false, _) => account::answer(front, call).await,
-        (true, false) => container::answer(front, call).await,
-        (true, true) => object::answer(front, call).await,
+    let answered = match temp_url::is_signed(&call) {
+        true => match temp_url::admit(front, &mut call).await {
+            Ok(visit) => dispatch(front, call)
+                .await
+                .map(|response| visit.finish(response)),
+            Err(refusal) => Err(refusal),
+        },
+        false => dispatch(front, call).await,
     };
     match origin {
         None => answered,
         Some(origin) => Ok(origin.mark(front, answered).await),
+    }
+}
+
+async fn dispatch(front: &Front, call: Call) -> Result<Response<Body>> {
+    if bulk::is_asked(&call) {
+        return bulk::answer(front, call).await;
+    }
+    let target = (
+        call.target.container.is_some(),
+        call.target.object.is_some(),
+    );
+    match target {
+        (false, _) => account::answer(front, call).await,
+        (true, false) => container::answer(front, call).await,
+        (true, true) => object::answer(front, call).await,
     }
 }
 

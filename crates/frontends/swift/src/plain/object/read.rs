@@ -14,6 +14,7 @@ use crate::condition;
 use crate::describe::{self, DLO};
 use crate::error::{Refusal, Result, of_store};
 use crate::metadata::SWIFT;
+use crate::plain::container::QUOTED_ETAGS;
 use crate::plain::large::{Assembly, dlo, slo};
 use crate::plain::{Call, source};
 use crate::query::Query;
@@ -51,7 +52,7 @@ impl Shown {
         Self {
             headers,
             etag: version.etag.clone(),
-            quoted: false,
+            quoted: opened.setting(SWIFT, QUOTED_ETAGS).as_deref() == Some("yes"),
             changed: version.created,
             size: version.size,
             content: Content::Single(Box::new(opened)),

@@ -38,7 +38,11 @@ pub(in crate::plain) async fn answer(call: &Call, shown: Shown) -> Result<Respon
         set(&mut headers, "content-length", shown.size.to_string());
         return Ok(bare(StatusCode::OK, headers));
     }
-    let range = call.header("range");
+    // Of what is put together at this moment, several ranges at once are not to be had.
+    let is_dynamic = shown.headers.contains_key("x-object-manifest") && shown.quoted;
+    let range = call
+        .header("range")
+        .filter(|range| !(is_dynamic && range.contains(',')));
     match wanted(range, shown.size) {
         Wanted::Whole => {
             set(&mut headers, "content-length", shown.size.to_string());

@@ -2,6 +2,8 @@
 //!
 //! Promises: a manifest names only what the caller may read, and what is as the caller says it is.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use dolium_store::{
     AccountName, Caller, Condition, Description, DigestSet, Error, ErrorKind, Finish, PutRequest,
     Reason, Store, Version,
@@ -268,7 +270,7 @@ impl Writer {
 /// The bytes that a part adds to the whole.
 fn length(part: &Kept) -> u64 {
     match (&part.data, part.range()) {
-        (Some(_), _) => part.bytes.unwrap_or_default(),
+        (Some(data), _) => STANDARD.decode(data).map_or(0, |bytes| bytes.len() as u64),
         (None, Some(range)) => range.end - range.start,
         (None, None) => 0,
     }
@@ -278,10 +280,7 @@ fn length(part: &Kept) -> u64 {
 async fn look(writer: &Writer, asked: Asked, is_last: bool) -> std::result::Result<Kept, Trouble> {
     let (path, container, object, etag, size, range) = match asked {
         Asked::Data(data) => {
-            use base64::Engine;
-            let decoded = base64::engine::general_purpose::STANDARD.decode(&data);
             return Ok(Kept {
-                bytes: Some(decoded.map_or(0, |bytes| bytes.len() as u64)),
                 data: Some(data),
                 ..Kept::default()
             });
