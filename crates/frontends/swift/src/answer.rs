@@ -139,9 +139,10 @@ fn words(status: StatusCode) -> (&'static str, &'static str) {
             "Not Acceptable",
             "There is no answer in a format that you accept.",
         ),
+        // Clients look for these words too.
         409 => (
             "Conflict",
-            "The state of the resource does not allow the request.",
+            "There was a conflict when trying to complete your request.",
         ),
         411 => ("Length Required", "Say how long the body is."),
         412 => (

@@ -10,7 +10,9 @@ use crate::body::Body;
 use crate::error::Refusal;
 use crate::listing::LIMIT_MAX;
 use crate::metadata::{COUNT_MAX, HEADER_LEN_MAX, NAME_LEN_MAX, SIZE_MAX, VALUE_LEN_MAX};
-use crate::plain::{CONTAINERS_MAX, DELETES_MAX, FAILURES_MAX, MANIFEST_LEN_MAX, PARTS_MAX};
+use crate::plain::{
+    CONTAINERS_MAX, DELETES_MAX, FAILURES_MAX, LINKS_MAX, MANIFEST_LEN_MAX, PARTS_MAX,
+};
 use crate::service::Front;
 
 /// The largest object that one request may store, as Swift has it: 5 GiB and a little.
@@ -80,6 +82,7 @@ fn info(front: &Front) -> Value {
             "max_failed_extractions": FAILURES_MAX,
         },
         "etag_quoter": { "enable_by_default": false },
+        "symlink": { "symloop_max": LINKS_MAX, "static_links": true },
         "slo": {
             "max_manifest_segments": PARTS_MAX,
             "max_manifest_size": MANIFEST_LEN_MAX,

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use dolium_store::{
-    Attributes, Container, ContainerEdit, ContainerView, Instant, ListEntry, Standing, Version,
+    AccountName, Attributes, Container, ContainerEdit, ContainerView, Instant, ListEntry, Standing,
+    Version,
 };
 use http::{HeaderMap, Method, Response, StatusCode};
 use serde_json::json;
 
 use super::account::KEYS;
 use super::large::slo;
+use super::symlink;
 use super::{Call, METHODS, no_such_method};
 use crate::answer::{bare, paged, set};
 use crate::body::Body;
@@ -66,7 +68,9 @@ async fn read(front: &Front, call: Call) -> Result<Response<Body>> {
     let request = listing::request_of_container(&call.query)?;
     let page = front.store.list(&call.caller, &name, request).await;
     let page = page.map_err(of_store)?;
-    let entries: Vec<Entry> = page.entries.into_iter().map(entry).collect();
+    let account = call.target.account_name()?;
+    let entries = page.entries.into_iter().map(|one| entry(one, &account));
+    let entries: Vec<Entry> = entries.collect();
     let frame = ("container", name.as_str(), "object");
     Ok(format::answer(
         format,
@@ -77,14 +81,14 @@ async fn read(front: &Front, call: Call) -> Result<Response<Body>> {
     ))
 }
 
-fn entry(entry: ListEntry) -> Entry {
+fn entry(entry: ListEntry, account: &AccountName) -> Entry {
     match entry {
         ListEntry::Prefix(name) => Entry::Prefix(name),
-        ListEntry::Version(version) => object_entry(&version),
+        ListEntry::Version(version) => object_entry(&version, account),
     }
 }
 
-fn object_entry(version: &Version) -> Entry {
+fn object_entry(version: &Version, account: &AccountName) -> Entry {
     let content_type = match version.content_type.as_str() {
         "" => DEFAULT_TYPE,
         given => given,
@@ -99,6 +103,7 @@ fn object_entry(version: &Version) -> Entry {
     if let Some(etag) = slo::etag_of(version) {
         fields.push(("slo_etag", json!(format!("\"{etag}\""))));
     }
+    fields.extend(symlink::listed(version, account));
     Entry::Item(version.path.as_str().to_owned(), fields)
 }
 

@@ -7,6 +7,7 @@ mod cors;
 mod large;
 mod object;
 mod report;
+mod symlink;
 mod temp_url;
 
 use dolium_store::{Caller, Condition, ContainerName, ObjectPath, Selector, Source};
@@ -21,6 +22,7 @@ use crate::target::Target;
 
 pub(crate) use bulk::{CONTAINERS_MAX, DELETES_MAX, FAILURES_MAX};
 pub(crate) use large::slo::{MANIFEST_LEN_MAX, PARTS_MAX};
+pub(crate) use symlink::LINKS_MAX;
 
 /// One request, taken apart.
 pub(crate) struct Call {

@@ -13,6 +13,7 @@ use http::StatusCode;
 
 use crate::body::Bytestream;
 use crate::error::{Refusal, Result, of_store};
+use crate::plain::symlink::follow_part;
 
 /// How deep large objects may lie in each other.
 const DEPTH_MAX: u8 = 10;
@@ -130,14 +131,15 @@ fn open(
         let (range, part) = (piece.range, piece.part);
         match part {
             Part::Object(source, etag) => {
-                let opened = store.open_object(&caller, &source).await?;
+                let opened = follow_part(&store, &caller, &source).await?.opened;
                 if opened.version().etag != etag {
                     return Err(changed());
                 }
                 opened.read(range)
             }
             Part::Large(source, etag) => {
-                let opened = store.open_object(&caller, &source).await?;
+                let followed = follow_part(&store, &caller, &source).await?;
+                let (opened, source) = (followed.opened, followed.source);
                 if depth >= DEPTH_MAX || slo::etag_of(opened.version()) != Some(etag.as_str()) {
                     return Err(changed());
                 }

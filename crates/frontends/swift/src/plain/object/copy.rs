@@ -19,6 +19,7 @@ use crate::error::{Refusal, Result, of_store};
 use crate::info::FILE_LEN_MAX;
 use crate::metadata::{self, Owner};
 use crate::plain::large::slo;
+use crate::plain::symlink;
 use crate::plain::{Call, source};
 use crate::range::{Wanted, wanted};
 use crate::service::Front;
@@ -93,13 +94,14 @@ async fn run(front: &Front, call: Call, from: Target) -> Result<Response<Body>> 
     )?;
     let from_path = object_path(from.object.as_deref().unwrap_or_default())?;
     let source = source(from_container, from_path);
-    let shown = show(front, &call.caller, source.clone(), &call.query).await?;
+    let links = symlink::is_asked(&call);
+    let shown = show(front, &call.caller, source, &call.query, links).await?;
     match judge(&call.headers, &shown.etag, shown.changed) {
         Verdict::Goes => {}
         Verdict::Unchanged => return Err(Refusal::of(http::StatusCode::NOT_MODIFIED)),
         Verdict::Fails => return Err(Refusal::of(http::StatusCode::PRECONDITION_FAILED)),
     }
-    let (version, source_changed) = match store(front, &call, source, shown).await? {
+    let (version, source_changed) = match store(front, &call, shown).await? {
         Ok(stored) => stored,
         Err(refused) => return Ok(refused),
     };
@@ -124,11 +126,11 @@ async fn run(front: &Front, call: Call, from: Target) -> Result<Response<Body>> 
 async fn store(
     front: &Front,
     call: &Call,
-    source: Source,
     shown: Shown,
 ) -> Result<std::result::Result<(Version, String), Response<Body>>> {
     let container = call.target.container_name()?;
     let path = call.target.object_path()?;
+    let source = shown.source.clone();
     let range = match wanted(call.header("range"), shown.size) {
         Wanted::Whole => match slo::show::number(call)? {
             Some(number) => slo::show::range_of(&shown, number),
@@ -156,6 +158,11 @@ async fn store(
         .await
         .map_err(of_store)?;
     let mut description = describe::of_copy(&call.headers, &opened, fresh, path.as_str())?;
+    if symlink::is_asked(call) {
+        symlink::of_copy(call, &mut description)?;
+    } else {
+        symlink::forget(&mut description);
+    }
     let is_manifest = slo::etag_of(&opened).is_some();
     if is_manifest && !matches!(shown.content, Content::Assembled(_)) {
         // Its parts are looked for again, where the copy will look for them.

@@ -15,6 +15,7 @@ use crate::error::{Refusal, Result, of_store};
 use crate::info::FILE_LEN_MAX;
 use crate::plain::Call;
 use crate::plain::large::slo;
+use crate::plain::symlink;
 use crate::service::Front;
 use crate::time::{last_modified, timestamp};
 
@@ -38,7 +39,8 @@ pub(in crate::plain) async fn store(front: &Front, call: Call) -> Result<Version
     let path = call.target.object_path()?;
     let len = announced(&call)?;
     let condition = condition(&call)?;
-    let description = describe::of_put(&call.headers, path.as_str())?;
+    let mut description = describe::of_put(&call.headers, path.as_str())?;
+    symlink::of_put(&front.store, &call, &mut description).await?;
     let claimed = call
         .header("etag")
         .map(|tag| unquoted(tag.trim()).to_ascii_lowercase());

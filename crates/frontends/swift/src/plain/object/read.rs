@@ -16,6 +16,7 @@ use crate::error::{Refusal, Result, of_store};
 use crate::metadata::SWIFT;
 use crate::plain::container::QUOTED_ETAGS;
 use crate::plain::large::{Assembly, dlo, slo};
+use crate::plain::symlink::{self, Link};
 use crate::plain::{Call, source};
 use crate::query::Query;
 use crate::service::Front;
@@ -44,10 +45,12 @@ pub(in crate::plain) struct Shown {
     pub(in crate::plain) size: u64,
     /// Its bytes.
     pub(in crate::plain) content: Content,
+    /// What it is, at the end of links.
+    pub(in crate::plain) source: Source,
 }
 
 impl Shown {
-    fn single(opened: Opened, headers: HeaderMap) -> Self {
+    fn single(opened: Opened, headers: HeaderMap, source: Source) -> Self {
         let version = opened.version();
         Self {
             headers,
@@ -56,6 +59,7 @@ impl Shown {
             changed: version.created,
             size: version.size,
             content: Content::Single(Box::new(opened)),
+            source,
         }
     }
 
@@ -84,7 +88,8 @@ impl Shown {
 pub(super) async fn answer(front: &Front, call: Call) -> Result<Response<Body>> {
     let source = source(call.target.container_name()?, call.target.object_path()?);
     let caller = reader(&call);
-    let shown = match show(front, &caller, source, &call.query).await {
+    let links = symlink::is_asked(&call);
+    let shown = match show(front, &caller, source, &call.query, links).await {
         Ok(shown) => shown,
         Err(refusal) if refusal.is_not_found() && condition::fails_on_nothing(&call.headers) => {
             return Err(Refusal::of(StatusCode::PRECONDITION_FAILED));
@@ -114,33 +119,52 @@ pub(in crate::plain) async fn show(
     caller: &Caller,
     source: Source,
     query: &Query,
+    links: bool,
 ) -> Result<Shown> {
-    let opened = front.store.open_object(caller, &source).await;
-    let opened = opened.map_err(of_store)?;
+    if links {
+        let opened = front.store.open_object(caller, &source).await;
+        let opened = opened.map_err(of_store)?;
+        let mut headers = describe::headers(opened.version());
+        if Link::of(opened.version(), source.container.account()).is_some() {
+            symlink::describe(opened.version(), &mut headers);
+            return Ok(Shown::single(opened, headers, source));
+        }
+    }
+    let followed = symlink::follow(&front.store, caller, &source).await?;
+    let (opened, source) = (followed.opened, followed.source);
     let version = opened.version();
     let changed = version.created;
     let mut headers = describe::headers(version);
+    if let Some(location) = followed.location {
+        set(&mut headers, "content-location", location);
+    }
     let manifest = query.get("multipart-manifest") == Some("get");
     if let Some(etag) = slo::etag_of(version).map(str::to_owned) {
         set(&mut headers, "x-static-large-object", "True");
         if manifest {
-            return manifest_of(opened, headers, query).await;
+            return manifest_of(opened, headers, query, source).await;
         }
         set(&mut headers, "x-manifest-etag", &version.etag);
         let assembly = slo::assemble(&front.store, caller, &source, &opened).await;
         let assembly = assembly.map_err(of_store)?;
-        return Ok(assembled(assembly, etag, headers, changed));
+        return Ok(assembled(assembly, etag, headers, changed, source));
     }
     if let Some(prefix) = version.attributes.get(SWIFT, DLO).filter(|_| !manifest) {
         let account = source.container.account().cloned();
         let assembly = dlo::assemble(front, caller, account, prefix).await?;
         let etag = assembly.etag.clone();
-        return Ok(assembled(assembly, etag, headers, changed));
+        return Ok(assembled(assembly, etag, headers, changed, source));
     }
-    Ok(Shown::single(opened, headers))
+    Ok(Shown::single(opened, headers, source))
 }
 
-fn assembled(assembly: Assembly, etag: String, headers: HeaderMap, changed: Instant) -> Shown {
+fn assembled(
+    assembly: Assembly,
+    etag: String,
+    headers: HeaderMap,
+    changed: Instant,
+    source: Source,
+) -> Shown {
     Shown {
         headers,
         etag,
@@ -148,11 +172,17 @@ fn assembled(assembly: Assembly, etag: String, headers: HeaderMap, changed: Inst
         changed,
         size: assembly.size(),
         content: Content::Assembled(assembly),
+        source,
     }
 }
 
 /// A manifest as an object of its own.
-async fn manifest_of(opened: Opened, mut headers: HeaderMap, query: &Query) -> Result<Shown> {
+async fn manifest_of(
+    opened: Opened,
+    mut headers: HeaderMap,
+    query: &Query,
+    source: Source,
+) -> Result<Shown> {
     if query.get("format") == Some("raw") {
         let bytes = slo::show::raw(&opened).await?;
         return Ok(Shown {
@@ -162,9 +192,10 @@ async fn manifest_of(opened: Opened, mut headers: HeaderMap, query: &Query) -> R
             changed: opened.version().created,
             size: bytes.len() as u64,
             content: Content::Bytes(bytes),
+            source,
         });
     }
     let kind = "application/json; charset=utf-8";
     set(&mut headers, "content-type", kind);
-    Ok(Shown::single(opened, headers))
+    Ok(Shown::single(opened, headers, source))
 }

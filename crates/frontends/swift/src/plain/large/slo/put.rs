@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use dolium_store::{
     AccountName, Caller, Condition, Description, DigestSet, Error, ErrorKind, Finish, PutRequest,
-    Reason, Store, Version,
+    Store, Version,
 };
 use futures::{StreamExt, stream};
 use http::{HeaderMap, Response, StatusCode};
@@ -22,6 +22,7 @@ use crate::listing::format::Format;
 use crate::metadata::SWIFT;
 use crate::plain::object::put::condition;
 use crate::plain::report::{self, Report};
+use crate::plain::symlink::follow;
 use crate::plain::{Call, source};
 use crate::service::Front;
 use crate::target::{container_name, object_path};
@@ -298,18 +299,10 @@ async fn look(writer: &Writer, asked: Asked, is_last: bool) -> std::result::Resu
     let named = container_name(writer.account.clone(), &container);
     let source = named.and_then(|container| Ok(source(container, object_path(&object)?)));
     let source = source.map_err(|refusal| wrong(&status_line(refusal.status)))?;
-    let version = match writer.store.head(&writer.caller, &source).await {
-        Ok(version) => version,
-        Err(error) if error.reason() == Some(Reason::NoSuchContainer) => {
-            return Err(wrong("404 Not Found"));
-        }
-        Err(error) => {
-            let refusal = of_store(error);
-            if refusal.status.is_server_error() {
-                return Err(Trouble::Other(refusal));
-            }
-            return Err(wrong(&status_line(refusal.status)));
-        }
+    let version = match follow(&writer.store, &writer.caller, &source).await {
+        Ok(followed) => followed.opened.version().clone(),
+        Err(refusal) if refusal.status.is_server_error() => return Err(Trouble::Other(refusal)),
+        Err(refusal) => return Err(wrong(&status_line(refusal.status))),
     };
     let sub_slo = etag_of(&version).is_some();
     let whole = size_of(&version).unwrap_or(version.size);
