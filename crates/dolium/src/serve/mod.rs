@@ -100,8 +100,8 @@ pub(crate) async fn run(
     };
     let sweeping = tokio::spawn(telemetry::sweep(metrics.clone()));
     let http = health::router(components.clone(), metrics)
-        .nest("/api/v1/admin", admin::guarded_router(components.clone()))
-        .merge(swift::fallback(swift::front_end(config, &components)));
+        .nest("/api/v1/admin", admin::guarded_router(components.clone()));
+    let http = swift::with(swift::front_end(config, &components), http);
     let socket = admin::router(components.clone());
     let accept = |listener, tls, wording| listener::Accept {
         listener,

@@ -1,8 +1,8 @@
 //! The Swift front end on the HTTP listener: it has every path that nobody else has.
 
-use std::convert::Infallible;
-
+use axum::Router;
 use axum::body::Body;
+use axum::extract::Request;
 use axum::response::Response;
 use dolium_swift::{SwiftFrontEnd, SwiftSettings};
 use tower::ServiceExt;
@@ -17,28 +17,39 @@ pub(super) fn front_end(config: &Config, components: &Components) -> SwiftFrontE
         store: components.store.clone(),
         identity: components.identity.clone(),
         token_key: components.token_key.clone(),
+        storage_domains: config.swift.storage_domains.clone(),
         arrays: arrays.map(|array| array.name.get_ref().clone()).collect(),
     })
 }
 
-/// The front end as what a router falls back to.
-pub(super) fn fallback(front_end: SwiftFrontEnd) -> axum::Router {
-    let answer = move |mut request: axum::extract::Request| {
-        let front_end = front_end.clone();
+/// A router with the front end behind it, and before it for hosts that are accounts' names.
+pub(super) fn with(front_end: SwiftFrontEnd, router: Router) -> Router {
+    let fallback = front_end.clone();
+    let router = router.fallback(move |request| answer(fallback.clone(), request));
+    let by_host = move |request: Request| {
+        let (front_end, router) = (front_end.clone(), router.clone());
         async move {
-            if let Some(peer) = request.extensions().get::<dolium_s3::Peer>().copied() {
-                request.extensions_mut().insert(dolium_swift::Peer {
-                    address: peer.address,
-                    secure: peer.secure,
-                });
+            if front_end.claims(request.headers()) {
+                return answer(front_end, request).await;
             }
-            let answered: Result<_, Infallible> = front_end.oneshot(request).await;
-            let response: Response = match answered {
-                Ok(response) => response.map(Body::new),
+            match router.oneshot(request).await {
+                Ok(response) => response,
                 Err(never) => match never {},
-            };
-            response
+            }
         }
     };
-    axum::Router::new().fallback(answer)
+    Router::new().fallback(by_host)
+}
+
+async fn answer(front_end: SwiftFrontEnd, mut request: Request) -> Response {
+    if let Some(peer) = request.extensions().get::<dolium_s3::Peer>().copied() {
+        request.extensions_mut().insert(dolium_swift::Peer {
+            address: peer.address,
+            secure: peer.secure,
+        });
+    }
+    match front_end.oneshot(request).await {
+        Ok(response) => response.map(Body::new),
+        Err(never) => match never {},
+    }
 }

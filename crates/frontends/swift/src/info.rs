@@ -41,7 +41,7 @@ fn info(front: &Front) -> Value {
         _ => json!({ "name": name, "aliases": name }),
     };
     let policies: Vec<Value> = front.arrays.iter().enumerate().map(policy).collect();
-    json!({
+    let mut info = json!({
         "swift": {
             "version": env!("CARGO_PKG_VERSION"),
             "account_autocreate": false,
@@ -82,6 +82,7 @@ fn info(front: &Front) -> Value {
             "max_failed_extractions": FAILURES_MAX,
         },
         "etag_quoter": { "enable_by_default": false },
+        "staticweb": {},
         "symlink": { "symloop_max": LINKS_MAX, "static_links": true },
         "slo": {
             "max_manifest_segments": PARTS_MAX,
@@ -90,5 +91,12 @@ fn info(front: &Front) -> Value {
             "yield_frequency": 10,
             "allow_async_delete": false,
         },
-    })
+    });
+    if let (false, Some(info)) = (front.storage_domains.is_empty(), info.as_object_mut()) {
+        info.insert(
+            "domain_remap".to_owned(),
+            json!({ "default_reseller_prefix": "AUTH" }),
+        );
+    }
+    info
 }

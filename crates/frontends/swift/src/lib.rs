@@ -14,6 +14,7 @@ mod body;
 mod circumstances;
 mod condition;
 mod describe;
+mod domain;
 mod error;
 mod info;
 mod listing;

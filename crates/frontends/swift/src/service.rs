@@ -19,6 +19,7 @@ use crate::auth::temp_auth::Desk;
 use crate::auth::token::TokenKey;
 use crate::body::{Body, BoxError, Waiting};
 use crate::circumstances::{Peer, gather};
+use crate::domain;
 use crate::error::{Refusal, Result};
 use crate::info;
 use crate::plain::{self, Call};
@@ -36,6 +37,8 @@ pub struct SwiftSettings {
     pub token_key: TokenKey,
     /// Names of the arrays, which are the storage policies; the first is the default.
     pub arrays: Vec<String>,
+    /// Domains below which names of hosts are accounts and containers.
+    pub storage_domains: Vec<String>,
 }
 
 /// The Swift protocol as a `tower` service. Cheap to clone: one per connection.
@@ -48,6 +51,7 @@ pub(crate) struct Front {
     pub(crate) identity: Identity,
     pub(crate) token_key: TokenKey,
     pub(crate) arrays: Vec<String>,
+    pub(crate) storage_domains: Vec<String>,
 }
 
 impl SwiftFrontEnd {
@@ -58,13 +62,20 @@ impl SwiftFrontEnd {
             identity,
             token_key,
             arrays,
+            storage_domains,
         } = settings;
         Self(Arc::new(Front {
             store,
             identity,
             token_key,
             arrays,
+            storage_domains,
         }))
+    }
+
+    /// Whether a request is this front end's by the name of its host, whatever its path.
+    pub fn claims(&self, headers: &HeaderMap) -> bool {
+        domain::remapped(&self.0.storage_domains, headers, "/").is_some()
     }
 
     /// Answers one request.
@@ -90,6 +101,13 @@ impl SwiftFrontEnd {
 impl Front {
     async fn route(&self, request: Request<Body>, id: &str) -> Response<Body> {
         let path = request.uri().path().to_owned();
+        if let Some(path) = domain::remapped(&self.storage_domains, request.headers(), &path) {
+            let target = path.and_then(|path| Target::parse(&path));
+            return match target {
+                Ok(target) => self.storage(request, target, id).await,
+                Err(refusal) => refused(refusal, false, ""),
+            };
+        }
         match path.as_str() {
             "/info" => return info::answer(self, request.method()),
             "/healthcheck" => {
@@ -138,6 +156,8 @@ impl Front {
             target,
             caller,
             body: Waiting::new(body),
+            path: parts.uri.path().to_owned(),
+            secure: peer.is_some_and(|peer| peer.secure),
         };
         let answered = match caller {
             Ok(caller) => plain::answer(self, call(caller)).await,

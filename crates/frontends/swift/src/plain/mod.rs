@@ -7,6 +7,7 @@ mod cors;
 mod large;
 mod object;
 mod report;
+mod static_web;
 mod symlink;
 mod temp_url;
 
@@ -32,6 +33,10 @@ pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     pub(crate) caller: Caller,
     pub(crate) body: Waiting,
+    /// The path as the client wrote it.
+    pub(crate) path: String,
+    /// Whether the way was encrypted.
+    pub(crate) secure: bool,
 }
 
 /// The methods of all resources.
@@ -96,6 +101,13 @@ pub(crate) async fn answer(front: &Front, mut call: Call) -> Result<Response<Bod
 }
 
 async fn dispatch(front: &Front, call: Call) -> Result<Response<Body>> {
+    if let Some(page) = static_web::answer(front, &call).await? {
+        return Ok(page);
+    }
+    if call.target.object.is_none() && temp_url::is_signed(&call) {
+        // Who has a URL for all objects of a container may still not list it.
+        return Err(temp_url::invalid());
+    }
     if bulk::is_asked(&call) {
         return bulk::answer(front, call).await;
     }

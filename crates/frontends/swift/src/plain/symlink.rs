@@ -98,8 +98,8 @@ pub(super) async fn follow(store: &Store, caller: &Caller, first: &Source) -> Re
         let opened = store.open_object(caller, &source).await;
         let opened = opened.map_err(|error| located(of_store(error)))?;
         let version = opened.version();
-        if let Some(wanted) = wanted.filter(|wanted| *wanted != version.etag) {
-            let text = mismatch(&version.etag, &wanted);
+        if let Some(wanted) = wanted.filter(|wanted| wanted != etag_of(version)) {
+            let text = mismatch(etag_of(version), &wanted);
             return Err(located(Refusal::text(StatusCode::CONFLICT, text)));
         }
         let Some(link) = Link::of(version, source.container.account()) else {
@@ -115,6 +115,12 @@ pub(super) async fn follow(store: &Store, caller: &Caller, first: &Source) -> Re
     }
     let text = format!("Too many levels of symbolic links, maximum allowed is {LINKS_MAX}");
     Err(Refusal::text(StatusCode::CONFLICT, text))
+}
+
+/// The tag that a link to this version names: of a static link, that of its own target.
+fn etag_of(version: &Version) -> &str {
+    let own = version.attributes.get(SWIFT, ETAG);
+    own.unwrap_or(&version.etag)
 }
 
 fn at(mut refusal: Refusal, location: &str) -> Refusal {
@@ -204,8 +210,8 @@ pub(super) async fn of_put(
         }
         Err(refusal) => return Err(refusal),
     };
-    if version.etag != etag {
-        let text = mismatch(&version.etag, &etag);
+    if etag_of(&version) != etag {
+        let text = mismatch(etag_of(&version), &etag);
         return Err(Refusal::text(StatusCode::CONFLICT, text));
     }
     let attributes = &mut description.attributes;

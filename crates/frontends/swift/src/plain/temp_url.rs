@@ -46,7 +46,7 @@ pub(super) fn is_signed(call: &Call) -> bool {
     call.query.has(SIGNATURE) || call.query.has(EXPIRES)
 }
 
-fn invalid() -> Refusal {
+pub(super) fn invalid() -> Refusal {
     let text = "401 Unauthorized: Temp URL invalid\n";
     Refusal::text(StatusCode::UNAUTHORIZED, text)
 }
@@ -63,8 +63,14 @@ pub(super) async fn admit(front: &Front, call: &mut Call) -> Result<Visit> {
         .get(EXPIRES)
         .and_then(moment)
         .ok_or_else(invalid)?;
-    let (Some(container), Some(object)) = (&call.target.container, &call.target.object) else {
-        return Err(invalid());
+    let is_read = matches!(call.method, Method::GET | Method::HEAD);
+    let whole = is_read && call.query.get("temp_url_prefix") == Some("");
+    let root = String::new();
+    let (container, object) = match (&call.target.container, &call.target.object) {
+        (Some(container), Some(object)) => (container, object),
+        // All of a container, which only a website shows.
+        (Some(container), None) if whole => (container, &root),
+        _ => return Err(invalid()),
     };
     if expires <= now_seconds() {
         return Err(invalid());
@@ -118,7 +124,6 @@ pub(super) async fn admit(front: &Front, call: &mut Call) -> Result<Visit> {
         }
     }
     call.headers.remove("x-open-expired");
-    let is_read = matches!(call.method, Method::GET | Method::HEAD);
     let pass = Pass {
         account: call.target.account_name()?,
         container: container_only,

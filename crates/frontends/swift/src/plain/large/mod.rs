@@ -15,7 +15,7 @@ use crate::body::Bytestream;
 use crate::error::{Refusal, Result, of_store};
 use crate::plain::symlink::follow_part;
 
-/// How deep large objects may lie in each other.
+/// How many large objects may lie in each other, the outermost among them.
 const DEPTH_MAX: u8 = 10;
 
 /// What a piece of a large object is.
@@ -140,7 +140,7 @@ fn open(
             Part::Large(source, etag) => {
                 let followed = follow_part(&store, &caller, &source).await?;
                 let (opened, source) = (followed.opened, followed.source);
-                if depth >= DEPTH_MAX || slo::etag_of(opened.version()) != Some(etag.as_str()) {
+                if depth + 1 >= DEPTH_MAX || slo::etag_of(opened.version()) != Some(etag.as_str()) {
                     return Err(changed());
                 }
                 let mut within = slo::assemble(&store, &caller, &source, &opened).await?;
