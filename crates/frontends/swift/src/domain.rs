@@ -17,7 +17,8 @@ pub(crate) fn remapped(
     if domains.is_empty() {
         return None;
     }
-    let host = headers.get("host")?.to_str().ok()?;
+    // Not only letters of ASCII: clients of old send the names of containers as they are.
+    let host = std::str::from_utf8(headers.get("host")?.as_bytes()).ok()?;
     let host = host.split(':').next().unwrap_or(host);
     let names = domains.iter().find_map(|domain| {
         let cut = host.len().checked_sub(domain.len())?;

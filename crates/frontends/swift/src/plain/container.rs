@@ -28,6 +28,13 @@ use crate::time::{iso, last_modified, timestamp};
 pub(super) const QUOTED_ETAGS: &str = "quoted-etags";
 /// The key of when a container's settings changed last, in microseconds.
 const MODIFIED: &str = "modified";
+/// Headers of what there is not.
+const NOT_BUILT: [&str; 3] = [
+    "x-versions-enabled",
+    "x-versions-location",
+    "x-history-location",
+];
+
 /// The metadata that are quotas, which the store keeps.
 const QUOTAS: [(&str, &str); 2] = [
     ("quota-bytes", "Invalid bytes quota."),
@@ -245,6 +252,14 @@ fn edit(call: &Call) -> Result<ContainerEdit> {
         .is_some_and(|to| !to.is_empty())
     {
         return Err(Refusal::unsupported("Containers are not synced to others"));
+    }
+    for header in NOT_BUILT {
+        let value = call.header(header).unwrap_or_default();
+        if !value.is_empty() && (header != "x-versions-enabled" || is_true(value.as_bytes())) {
+            return Err(Refusal::unsupported(
+                "Swift's ways to keep old versions are not built",
+            ));
+        }
     }
     let sync_key = call.header("x-container-sync-key").map(str::to_owned);
     let etags = etags(call, "x-container-rfc-compliant-etags");

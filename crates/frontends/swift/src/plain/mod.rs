@@ -104,6 +104,11 @@ async fn dispatch(front: &Front, call: Call) -> Result<Response<Body>> {
     if let Some(page) = static_web::answer(front, &call).await? {
         return Ok(page);
     }
+    let form = "multipart/form-data";
+    let kind = call.header("content-type").unwrap_or_default();
+    if call.method == Method::POST && kind.starts_with(form) {
+        return Err(Refusal::unsupported("Uploads by forms are not built"));
+    }
     if call.target.object.is_none() && temp_url::is_signed(&call) {
         // Who has a URL for all objects of a container may still not list it.
         return Err(temp_url::invalid());
