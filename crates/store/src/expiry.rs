@@ -39,6 +39,14 @@ pub(crate) fn has_ended(row: &VersionRow) -> Result<bool> {
     Ok(moment_of(&decode_attributes(&row.meta)?).is_some_and(|at| at <= now().0))
 }
 
+/// A live version, unless it has ended.
+pub(crate) fn unended(live: Option<VersionRow>) -> Result<Option<VersionRow>> {
+    match live {
+        Some(row) if has_ended(&row)? => Ok(None),
+        live => Ok(live),
+    }
+}
+
 /// Sets the reminder of a version that was written.
 pub(crate) fn remind(tx: &mut WriteTx<'_>, row: &VersionRow) -> Result<()> {
     if !mentions(&row.meta, EXPIRE) {

@@ -171,7 +171,7 @@ impl Store {
             if condition == Condition::default() {
                 return Ok((row, Ok(())));
             }
-            let live = tx.live(row.id, path.as_str().as_bytes())?;
+            let live = expiry::unended(tx.live(row.id, path.as_str().as_bytes())?)?;
             let present = live.as_ref().map(Present::of);
             let early = condition.check_write(present);
             Ok((row, early))

@@ -106,12 +106,7 @@ pub(crate) fn check(
     if *condition == Condition::default() {
         return Ok(());
     }
-    let mut live = tx.live(container.id, path.as_str().as_bytes())?;
-    if let Some(row) = &live
-        && expiry::has_ended(row)?
-    {
-        live = None;
-    }
+    let live = expiry::unended(tx.live(container.id, path.as_str().as_bytes())?)?;
     condition.check_write(live.as_ref().map(Present::of))
 }
 
