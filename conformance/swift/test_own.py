@@ -217,6 +217,25 @@ def test_a_signed_url_reaches_no_further_than_its_key(user: As) -> None:
     assert get("o", more=theirs, text="ip=10.0.0.0/8\n").status_code == 401
 
 
+def test_old_versions_are_archived_whoever_overwrites(shared_swift: Server, user: As) -> None:
+    swift, s3 = user("test:tester"), s3_of(shared_swift, "test:tester")
+    swift.ok("PUT", "/archive-of")
+    swift.ok("PUT", "/archived", headers={"X-Versions-Location": "archive-of"})
+    swift.ok("PUT", "/archived/o", data=b"one")
+    s3.put_object(Bucket="archived", Key="o", Body=b"two")
+    names = swift.ok("GET", "/archive-of").text.split()
+    assert len(names) == 1 and names[0].startswith("001o/")
+    assert swift.ok("GET", "/archive-of/" + names[0]).content == b"one"
+    s3.delete_object(Bucket="archived", Key="o")
+    assert swift.ok("GET", "/archived/o").content == b"one"
+    swift.ok("DELETE", "/archived/o")
+    assert swift.ask("DELETE", "/archived/o").status_code == 404
+    swift.ok("DELETE", "/archive-of")
+    assert swift.ok("PUT", "/archived/o", data=b"three").status_code == 201
+    assert swift.ask("PUT", "/archived/o", data=b"four").status_code == 412
+    assert swift.ok("GET", "/archived/o").content == b"three"
+
+
 def test_storage_policies_are_arrays(user: As) -> None:
     swift = user("test:tester")
     info = requests.get(swift.url.split("/v1/")[0] + "/info", timeout=30).json()
@@ -234,7 +253,6 @@ def test_what_there_is_not_says_so(user: As) -> None:
     info = requests.get(swift.url.split("/v1/")[0] + "/info", timeout=30).json()
     for name, header in (
         ("object_versioning", {"X-Versions-Enabled": "true"}),
-        ("versioned_writes", {"X-Versions-Location": "old"}),
         ("container_sync", {"X-Container-Sync-To": "//realm/cluster/a/c"}),
     ):
         assert name not in info

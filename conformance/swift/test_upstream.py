@@ -34,6 +34,7 @@ FILES = {
     "test_staticweb.py": 53,
     "test_symlink.py": 104,
     "test_domain_remap.py": 4,
+    "test_versioned_writes.py": 51,
 }
 SECONDS_MAX = 1800
 

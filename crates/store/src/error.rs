@@ -55,6 +55,8 @@ pub enum Reason {
     NoSuchAccount,
     /// The text is no list of grantees.
     BadGrantees,
+    /// The container for old versions is not there.
+    NoArchive,
     /// The container's data are in another array than was asked for.
     OtherArray,
     /// No such object, or its newest version is a delete marker.

@@ -68,6 +68,7 @@ pub use settings::{Durability, StoreParts, StoreSettings, shard_key};
 pub use standing::{AccountGrants, READERS, SERVICE_PREFIX, Standing, WRITERS};
 pub use store::{Holdings, Store};
 pub use verbs::{
+    ARCHIVE, ARCHIVE_HISTORY, ARCHIVE_MODE, ARCHIVE_STACK, ARCHIVE_TO, ARCHIVED_DELETION,
     AccessSettings, Account, AccountEdit, AccountSettings, Cause, ContainerEdit, ContainerOwner,
     ContainerRequest, ContainerSettings, ContainerView, DescriptionEdit, EVENT, Opened,
     PART_NUMBER_MAX, QUOTA, REQUEST_ID, SettingChange, UploadEntry,

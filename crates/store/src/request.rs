@@ -272,6 +272,8 @@ pub struct Deleted {
     pub marker: Option<(Serial, bool)>,
     /// The version that is gone for good, and whether it was itself a marker.
     pub removed: Option<(Serial, bool)>,
+    /// There was nothing, and a note was made of the deletion all the same.
+    pub absent: bool,
 }
 
 /// Which part of a container to list.

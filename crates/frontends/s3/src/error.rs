@@ -99,7 +99,7 @@ fn code_of_reason(reason: Reason) -> S3ErrorCode {
         Reason::LockMissing => S3ErrorCode::InvalidRequest,
         Reason::BadRetentionPeriod => unnamed("InvalidRetentionPeriod"),
         Reason::BadRetention => S3ErrorCode::InvalidArgument,
-        Reason::VersioningNeeded => S3ErrorCode::InvalidBucketState,
+        Reason::VersioningNeeded | Reason::NoArchive => S3ErrorCode::InvalidBucketState,
         Reason::BadKey | Reason::WrongKey => S3ErrorCode::InvalidRequest,
         Reason::NoSuchKeyName => unnamed("KMS.NotFoundException"),
         Reason::BadStorageClass => S3ErrorCode::InvalidStorageClass,

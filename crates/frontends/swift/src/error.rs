@@ -129,7 +129,7 @@ fn status_of_reason(reason: Reason) -> StatusCode {
         | Reason::VersioningNeeded
         | Reason::LockMissing
         | Reason::AclsWithOwnership => S::CONFLICT,
-        Reason::ConditionFailed => S::PRECONDITION_FAILED,
+        Reason::ConditionFailed | Reason::NoArchive => S::PRECONDITION_FAILED,
         Reason::NotModified => S::NOT_MODIFIED,
         Reason::QuotaExceeded | Reason::TooLarge => S::PAYLOAD_TOO_LARGE,
         Reason::LengthMismatch | Reason::BodyFailed => {

@@ -82,6 +82,7 @@ fn info(front: &Front) -> Value {
             "max_failed_extractions": FAILURES_MAX,
         },
         "etag_quoter": { "enable_by_default": false },
+        "versioned_writes": { "allowed_flags": ["x-versions-location", "x-history-location"] },
         "staticweb": {},
         "symlink": { "symloop_max": LINKS_MAX, "static_links": true },
         "slo": {

@@ -1,6 +1,7 @@
 //! The verbs of the store, one file for each noun they act on.
 
 mod accounts;
+mod archive;
 mod completions;
 mod container_edits;
 mod containers;
@@ -19,6 +20,9 @@ mod uploads;
 pub(crate) mod writing;
 
 pub use accounts::{Account, AccountEdit, AccountSettings, QUOTA};
+pub use archive::{
+    ARCHIVE, ARCHIVE_HISTORY, ARCHIVE_MODE, ARCHIVE_STACK, ARCHIVE_TO, ARCHIVED_DELETION,
+};
 pub use container_edits::{ContainerEdit, ContainerSettings, ContainerView};
 pub use containers::ContainerRequest;
 pub use descriptions::DescriptionEdit;

@@ -10,6 +10,7 @@ use dolium_catalog::{
 };
 use futures::stream::BoxStream;
 
+use super::archive;
 use super::event::{Cause, Occasion};
 use super::guards::settle;
 use super::writing::{self, NewVersion};
@@ -335,6 +336,15 @@ fn delete_current(
     let target = Target::Path(path.as_str().as_bytes());
     permission::require(tx, who, container, Action::DeleteObject, target)?;
     let serial = tx.lock_container(container.id)?.seq;
+    if archive::is_on(container) {
+        let occasion = Occasion::new(Cause::Delete, who);
+        let path = path.as_str().as_bytes();
+        let found = archive::delete(tx, container, serial, path, &occasion)?;
+        return Ok(Deleted {
+            absent: !found,
+            ..Deleted::default()
+        });
+    }
     writing::check(tx, container, path, &request.condition)?;
     remove_current(
         tx,
@@ -366,7 +376,7 @@ pub(crate) fn remove_current(
     let marker = writing::write_marker(tx, container, serial, path, who.author().0, occasion)?;
     Ok(Deleted {
         marker: Some((Serial(marker.serial), marker.null_version)),
-        removed: None,
+        ..Deleted::default()
     })
 }
 
@@ -399,6 +409,7 @@ fn delete_version(
     Ok(Deleted {
         marker: None,
         removed: Some((Serial(gone.serial), marker)),
+        absent: false,
     })
 }
 

@@ -13,7 +13,7 @@ use dolium_catalog::{
 };
 
 use super::event::{self, Occasion};
-use super::quota;
+use super::{archive, quota};
 use crate::blobs::blob_row;
 use crate::clock::now;
 use crate::condition::Present;
@@ -120,6 +120,7 @@ pub(crate) fn write_version(
 ) -> Result<VersionRow> {
     lock::apply_default(container, &mut new.description.attributes)?;
     let path = new.path.as_str().as_bytes().to_vec();
+    archive::keep(tx, container, &path)?;
     make_way(tx, container, &path)?;
     let row = VersionRow {
         container_id: container.id,
@@ -177,7 +178,7 @@ pub(crate) fn write_marker(
 
 /// Makes way for a new version: the null version goes if the new one will be null, and whatever is
 /// live then becomes history.
-fn make_way(tx: &mut WriteTx<'_>, container: &ContainerRow, path: &[u8]) -> Result<()> {
+pub(super) fn make_way(tx: &mut WriteTx<'_>, container: &ContainerRow, path: &[u8]) -> Result<()> {
     let head = tx.head(container.id, path)?;
     let Some(head) = head else { return Ok(()) };
     if container.versioning != RowVersioning::On {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use dolium_store::{
-    AccountName, Attributes, Container, ContainerEdit, ContainerView, Instant, ListEntry, Standing,
-    Version,
+    ARCHIVE, ARCHIVE_HISTORY, ARCHIVE_MODE, ARCHIVE_STACK, ARCHIVE_TO, AccountName, Attributes,
+    Container, ContainerEdit, ContainerView, Instant, ListEntry, Standing, Version,
 };
 use http::{HeaderMap, Method, Response, StatusCode};
 use serde_json::json;
@@ -22,17 +22,18 @@ use crate::listing::entry::Entry;
 use crate::listing::format::{self, Format};
 use crate::metadata::{self, Items, Owner, SWIFT};
 use crate::service::Front;
+use crate::target::{quote, unquote};
 use crate::time::{iso, last_modified, timestamp};
 
 /// The key of whether tags are written in quotes, on containers and accounts.
 pub(super) const QUOTED_ETAGS: &str = "quoted-etags";
 /// The key of when a container's settings changed last, in microseconds.
 const MODIFIED: &str = "modified";
-/// Headers of what there is not.
-const NOT_BUILT: [&str; 3] = [
-    "x-versions-enabled",
-    "x-versions-location",
-    "x-history-location",
+
+/// The headers that name a container for old versions, with what they make of deletions.
+const ARCHIVES: [(&str, &str); 2] = [
+    ("versions-location", ARCHIVE_STACK),
+    ("history-location", ARCHIVE_HISTORY),
 ];
 
 /// The metadata that are quotas, which the store keeps.
@@ -124,6 +125,12 @@ fn describe(view: &ContainerView) -> HeaderMap {
     say("last-modified", last_modified(modified(container)));
     say("x-storage-policy", view.array.clone());
     say("accept-ranges", "bytes".to_owned());
+    if let Some(to) = container.attributes.get(ARCHIVE, ARCHIVE_TO) {
+        let mode = container.attributes.get(ARCHIVE, ARCHIVE_MODE);
+        for (word, _) in ARCHIVES.iter().filter(|(_, of)| Some(*of) == mode) {
+            set(&mut headers, &format!("x-{word}"), quote(to));
+        }
+    }
     let mut shown = container.attributes.clone();
     if view.standing < Standing::Owner {
         KEYS.iter()
@@ -242,6 +249,36 @@ pub(super) fn etags(call: &Call, header: &str) -> Option<String> {
     Some(word.to_owned())
 }
 
+/// What a request makes of the container for old versions: nothing, another one, or none.
+fn archive(call: &Call) -> Result<Option<Option<(String, &'static str)>>> {
+    let mut found = None;
+    for (word, mode) in ARCHIVES {
+        let removal = call.header(&format!("x-remove-{word}")).unwrap_or_default();
+        match call.header(&format!("x-{word}")) {
+            Some("") => found = found.or(Some(None)),
+            None if !removal.is_empty() => found = found.or(Some(None)),
+            None => {}
+            Some(name) => {
+                let name = unquote(name)?;
+                let name = name
+                    .strip_prefix('/')
+                    .unwrap_or(&name)
+                    .trim_end_matches('/');
+                if name.is_empty() || name.contains('/') {
+                    return Err(Refusal::failed(
+                        "The container for versions is no container",
+                    ));
+                }
+                if matches!(found, Some(Some(_))) {
+                    return Err(Refusal::bad("Only one way to keep versions can be chosen"));
+                }
+                found = Some(Some((name.to_owned(), mode)));
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// What a request changes.
 fn edit(call: &Call) -> Result<ContainerEdit> {
     let items = metadata::of_headers(&call.headers, Owner::Container)?;
@@ -253,14 +290,11 @@ fn edit(call: &Call) -> Result<ContainerEdit> {
     {
         return Err(Refusal::unsupported("Containers are not synced to others"));
     }
-    for header in NOT_BUILT {
-        let value = call.header(header).unwrap_or_default();
-        if !value.is_empty() && (header != "x-versions-enabled" || is_true(value.as_bytes())) {
-            return Err(Refusal::unsupported(
-                "Swift's ways to keep old versions are not built",
-            ));
-        }
+    let asked = call.header("x-versions-enabled").unwrap_or_default();
+    if is_true(asked.as_bytes()) {
+        return Err(Refusal::unsupported("Versions of objects are not built"));
     }
+    let archive = archive(call)?;
     let sync_key = call.header("x-container-sync-key").map(str::to_owned);
     let etags = etags(call, "x-container-rfc-compliant-etags");
     let now = Instant::now();
@@ -277,6 +311,13 @@ fn edit(call: &Call) -> Result<ContainerEdit> {
         }
         if let Some(etags) = &etags {
             put_setting(&mut settings.attributes, QUOTED_ETAGS, etags);
+        }
+        if let Some(archive) = &archive {
+            settings.attributes.clear(ARCHIVE);
+            if let Some((to, mode)) = archive {
+                settings.attributes.set(ARCHIVE, ARCHIVE_TO, to.clone());
+                settings.attributes.set(ARCHIVE, ARCHIVE_MODE, *mode);
+            }
         }
         if let Some(bytes) = bytes {
             settings.quota_bytes = bytes;

@@ -6,11 +6,11 @@ mod delete;
 mod extract;
 
 use dolium_store::{Caller, Condition, DeleteRequest, EtagMatch};
-use http::{Method, Response};
+use http::{Method, Response, StatusCode};
 
 use super::Call;
 use crate::body::Body;
-use crate::error::{Result, of_store};
+use crate::error::{Refusal, Result, of_store};
 use crate::service::Front;
 use crate::target::Target;
 
@@ -54,5 +54,8 @@ pub(super) async fn remove(front: &Front, caller: &Caller, target: &Target) -> R
     };
     let path = target.object_path()?;
     let deleted = front.store.delete(caller, &container, &path, request).await;
-    deleted.map(drop).map_err(of_store)
+    match deleted.map_err(of_store)?.absent {
+        true => Err(Refusal::of(StatusCode::NOT_FOUND)),
+        false => Ok(()),
+    }
 }
