@@ -28,7 +28,10 @@ impl ReadTx<'_> {
         let mut items: Vec<ListItem> = Vec::new();
         let mut batch = BatchSize::new(self.dialect(), delimiter.is_some(), query.limit);
         let mut within: Option<Vec<u8>> = None;
-        while query.limit > 0 {
+        if query.limit == 0 {
+            return Ok(Listing { items, more: false });
+        }
+        loop {
             let rows = self.batch_below(container, &lowest, below.as_deref(), batch.rows)?;
             let (fetched, before) = (rows.len(), items.len());
             let complete = (fetched as i64) < batch.rows;
@@ -47,7 +50,11 @@ impl ReadTx<'_> {
                 match &within {
                     None => items.push(ListItem::Object(Box::new(row))),
                     Some(prefix) if query.one_level => {
-                        let exact = self.live_summary(container, prefix)?;
+                        let ended = query.until.as_ref().is_some_and(|until| prefix <= until);
+                        let exact = match ended {
+                            true => None,
+                            false => self.live_summary(container, prefix)?,
+                        };
                         items.extend(exact.map(|row| ListItem::Object(Box::new(row))));
                     }
                     Some(prefix) => items.push(ListItem::Prefix(prefix.clone())),

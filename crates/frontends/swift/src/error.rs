@@ -21,7 +21,7 @@ pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     /// Plain text; `None` is the page that belongs to the status.
     text: Option<String>,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Box<HeaderMap>,
     /// The reason that the store gave.
     pub(crate) reason: Option<Reason>,
     /// Whether the caller may not, which nobody in particular hears as "sign in".
@@ -34,7 +34,7 @@ impl Refusal {
         Self {
             status,
             text: None,
-            headers: HeaderMap::new(),
+            headers: Box::default(),
             reason: None,
             denied: false,
         }
@@ -98,13 +98,13 @@ impl Refusal {
         match self.text {
             Some(text) => (
                 self.status,
-                self.headers,
+                *self.headers,
                 "text/plain; charset=UTF-8",
                 body::whole(text),
             ),
             None => (
                 self.status,
-                self.headers,
+                *self.headers,
                 "text/html; charset=UTF-8",
                 body::whole(page(self.status)),
             ),
