@@ -28,10 +28,11 @@ pub use listing::{
     ListItem, ListQuery, Listing, VersionItem, VersionListItem, VersionListQuery, VersionMarker,
 };
 pub use rows::{
-    AccessKeyRow, AccountId, AccountRow, AccountUsage, AddedRefs, BlobKind, BlobRow, BlobState,
-    BlobTotals, BlockRow, BucketRow, ChangeKind, ChangeRow, Cluster, ContainerId, ContainerRow,
-    ContainerState, DeliveryRow, EventRow, NewContainer, PackUsage, PartRow, ReleasedRow,
-    UploadMarker, UploadRow, UserId, UserRow, VersionRow, VersionSummary, Versioning,
+    AccessKeyRow, AccountAttributesRow, AccountId, AccountRow, AccountUsage, AddedRefs, ArrayUsage,
+    BlobKind, BlobRow, BlobState, BlobTotals, BlockRow, BucketRow, ChangeKind, ChangeRow, Cluster,
+    ContainerId, ContainerRow, ContainerState, DeliveryRow, EventRow, ExpiryRow, LoginRow,
+    NewContainer, PackUsage, PartRow, ReleasedRow, Role, UploadMarker, UploadRow, UserId, UserRow,
+    VersionRow, VersionSummary, Versioning,
 };
 pub use table::{Column, TableDef};
 pub use tx::{ReadTx, WriteTx};

@@ -93,3 +93,12 @@ CREATE TABLE delivery (
     PRIMARY KEY (target, id));
 CREATE INDEX delivery_created ON delivery (created);
 ";
+
+/// Accounts that several users share, and versions that end by themselves.
+pub(crate) const VERSION_3: &str = "
+CREATE TABLE login (user_id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, role INTEGER NOT NULL);
+CREATE TABLE account_attributes (account_id INTEGER PRIMARY KEY, attributes BLOB NOT NULL);
+CREATE TABLE expiry (
+    at INTEGER NOT NULL, container_id INTEGER NOT NULL, path BLOB NOT NULL,
+    serial INTEGER NOT NULL, PRIMARY KEY (at, container_id, path, serial)) WITHOUT ROWID;
+";

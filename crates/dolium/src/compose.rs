@@ -15,6 +15,7 @@ use dolium_catalog::{Catalog, CatalogSettings};
 use dolium_identity::{Identity, SealingKey};
 use dolium_provider::{Provider, ProviderSettings};
 use dolium_store::{Store, StoreParts, StoreSettings, shard_key};
+use dolium_swift::TokenKey;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ArrayConfig, CatalogConfig, Config, DegradedWrites};
@@ -30,6 +31,7 @@ const IDENTITY_CONTEXT: &[u8] = b"identity";
 pub(crate) struct Components {
     pub(crate) store: Store,
     pub(crate) identity: Identity,
+    pub(crate) token_key: TokenKey,
     pub(crate) data_dir: DataDir,
 }
 
@@ -79,6 +81,7 @@ pub(crate) async fn compose(config: &Config, dir: &DataDir, key: MasterKey) -> R
     Ok(Components {
         store,
         identity: identity(catalog, &key),
+        token_key: TokenKey::from_bytes(key.subkey("token").as_bytes()),
         data_dir: dir.clone(),
     })
 }

@@ -100,6 +100,9 @@ mod tests {
         let principal = Principal {
             user_id: UserId(1),
             account_id: AccountId(1),
+            account: "ann".into(),
+            role: dolium_catalog::Role::Owner,
+            login: "ann:ann".into(),
             name: "ann".into(),
             display_name: "Ann".into(),
             canonical_id: "ann".into(),

@@ -6,6 +6,7 @@ use rand::Rng;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::login::NewLogin;
 use crate::name::{check_access_key, check_secret};
 use crate::{Error, Result};
 
@@ -24,6 +25,11 @@ impl AccessKeyId {
     /// A fresh one of 100 random bits.
     pub fn random() -> Self {
         Self(random_text(ACCESS_KEY_LETTERS, ACCESS_KEY_LEN))
+    }
+
+    /// The name of a login, which is made of a user's name and an account's.
+    pub(crate) fn of_login(login: &NewLogin) -> Self {
+        Self(login.name().to_owned())
     }
 
     /// The text of it.

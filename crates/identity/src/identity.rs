@@ -7,6 +7,7 @@ use dolium_catalog::{AccessKeyRow, AccountId, Catalog, ReadTx, UserId, UserRow, 
 
 use crate::cache::{Lookup, LookupCache};
 use crate::credential::{AccessKeyId, Secret};
+use crate::login::NewLogin;
 use crate::name::{check_canonical_id, check_display_name, check_email, check_user_name};
 use crate::{Error, ErrorKind, Principal, Result, SealingKey};
 
@@ -30,6 +31,8 @@ pub struct NewUser {
     pub access_key: Option<String>,
     /// Its secret; random when `None`.
     pub secret: Option<Secret>,
+    /// Its place in an account that may have other users; `None` makes an account for it alone.
+    pub login: Option<NewLogin>,
 }
 
 /// A user that was made, with the first access key.
@@ -70,7 +73,14 @@ impl Identity {
         check_display_name(&display_name)?;
         check_canonical_id(&canonical_id)?;
         new.email.as_deref().map_or(Ok(()), check_email)?;
-        let key = self.new_key(new.access_key, new.secret)?;
+        let key = match &new.login {
+            None => self.new_key(new.access_key, new.secret)?,
+            Some(_) if new.access_key.is_some() => {
+                return Err(Error::invalid("the access key of a login is its name"));
+            }
+            Some(login) => self.login_key(login, new.secret)?,
+        };
+        let login = new.login;
         let row = UserRow {
             id: UserId(0),
             account_id: AccountId(0),
@@ -90,21 +100,30 @@ impl Identity {
                 let context = "a name and a canonical id of two users must not be the same";
                 return Err(Error::new(ErrorKind::AlreadyExists, "create_user", context));
             }
-            let account = tx.create_account(&user_row.name, None, user_row.created)?;
+            let account = match &login {
+                None => tx.create_account(&user_row.name, None, user_row.created)?,
+                Some(login) => match tx.account_by_name(login.account())? {
+                    Some(account) => account,
+                    None => tx.create_account(login.account(), None, user_row.created)?,
+                },
+            };
             let mut row = UserRow {
                 account_id: account.id,
                 ..user_row.clone()
             };
             row.id = tx.create_user(&row)?;
+            if let Some(login) = &login {
+                tx.create_login(&login.row(row.id))?;
+            }
             tx.create_access_key(&AccessKeyRow {
                 user_id: row.id,
                 ..key_row.clone()
             })?;
-            Ok::<_, Error>(row)
+            Principal::of_row(tx, row)
         };
-        let row = self.write(op).await?;
+        let principal = self.write(op).await?;
         Ok(CreatedUser {
-            principal: row.into(),
+            principal,
             access_key: key.id,
             secret: key.secret,
         })
@@ -179,46 +198,59 @@ impl Identity {
             let Some(key) = tx.access_key(&key)?.filter(|key| !key.disabled) else {
                 return Ok::<_, Error>(None);
             };
-            let user = tx.user(key.user_id)?.filter(|user| !user.disabled);
-            Ok(user.map(|user| (user, key.sealed_secret)))
+            let Some(user) = tx.user(key.user_id)?.filter(|user| !user.disabled) else {
+                return Ok(None);
+            };
+            Ok(Some((Principal::of_row(tx, user)?, key.sealed_secret)))
         };
-        let Some((user, sealed)) = self.catalog.read(op).await? else {
+        let Some((principal, sealed)) = self.catalog.read(op).await? else {
             return Ok(None);
         };
-        let found = (
-            Principal::from(user),
-            self.sealing_key.open(access_key, &sealed)?,
-        );
+        let found = (principal, self.sealing_key.open(access_key, &sealed)?);
         self.cache.keep(generation, access_key, now, found.clone());
         Ok(Some(found))
     }
 
     /// The user of an id, disabled or not: for names in answers, never for permissions.
     pub async fn principal(&self, id: i64) -> Result<Option<Principal>> {
-        let op = move |tx: &mut ReadTx<'_>| Ok::<_, Error>(tx.user(UserId(id))?);
-        Ok(self.catalog.read(op).await?.map(Principal::from))
+        self.find(move |tx| tx.user(UserId(id))).await
     }
 
-    /// The user that stands for an account: its first.
+    /// The user that stands for an account: the first that owns it.
     pub async fn owner_of(&self, account: i64) -> Result<Option<Principal>> {
-        let op =
-            move |tx: &mut ReadTx<'_>| Ok::<_, Error>(tx.users_of_account(AccountId(account))?);
-        let users = self.catalog.read(op).await?;
-        Ok(users.into_iter().next().map(Principal::from))
+        let op = move |tx: &mut ReadTx<'_>| {
+            for user in tx.users_of_account(AccountId(account))? {
+                let user = Principal::of_row(tx, user)?;
+                if user.owns_account() {
+                    return Ok(Some(user));
+                }
+            }
+            Ok::<_, Error>(None)
+        };
+        self.catalog.read(op).await
     }
 
     /// The user with this canonical id, disabled or not: for grants, never for permissions.
     pub async fn by_canonical_id(&self, id: &str) -> Result<Option<Principal>> {
         let id = id.to_owned();
-        let op = move |tx: &mut ReadTx<'_>| Ok::<_, Error>(tx.user_by_canonical_id(&id)?);
-        Ok(self.catalog.read(op).await?.map(Principal::from))
+        self.find(move |tx| tx.user_by_canonical_id(&id)).await
     }
 
     /// The user with this mail address, disabled or not: for grants, never for permissions.
     pub async fn by_email(&self, email: &str) -> Result<Option<Principal>> {
         let email = email.to_owned();
-        let op = move |tx: &mut ReadTx<'_>| Ok::<_, Error>(tx.user_by_email(&email)?);
-        Ok(self.catalog.read(op).await?.map(Principal::from))
+        self.find(move |tx| tx.user_by_email(&email)).await
+    }
+
+    async fn find(
+        &self,
+        look: impl FnOnce(&mut ReadTx<'_>) -> dolium_catalog::Result<Option<UserRow>> + Send + 'static,
+    ) -> Result<Option<Principal>> {
+        let op = move |tx: &mut ReadTx<'_>| match look(tx)? {
+            Some(row) => Principal::of_row(tx, row).map(Some),
+            None => Ok::<_, Error>(None),
+        };
+        self.catalog.read(op).await
     }
 
     /// A write, after which nothing that was looked up before is used any more.

@@ -4,6 +4,7 @@ use dolium_catalog::{AccessKeyRow, UserId, WriteTx};
 
 use crate::credential::{AccessKeyId, Secret};
 use crate::identity::{now_us, user_named};
+use crate::login::NewLogin;
 use crate::{Error, ErrorKind, Identity, Result};
 
 /// Access keys one user may have: enough for every device, few enough to list at once.
@@ -31,6 +32,14 @@ impl NewKey {
 impl Identity {
     pub(crate) fn new_key(&self, id: Option<String>, secret: Option<Secret>) -> Result<NewKey> {
         let id = id.map_or_else(|| Ok(AccessKeyId::random()), AccessKeyId::try_from)?;
+        let secret = secret.unwrap_or_else(Secret::random);
+        let sealed = self.sealing_key.seal(&id, &secret)?;
+        Ok(NewKey { id, secret, sealed })
+    }
+
+    /// The key that a login signs in with: its id is the login's name.
+    pub(crate) fn login_key(&self, login: &NewLogin, secret: Option<Secret>) -> Result<NewKey> {
+        let id = AccessKeyId::of_login(login);
         let secret = secret.unwrap_or_else(Secret::random);
         let sealed = self.sealing_key.seal(&id, &secret)?;
         Ok(NewKey { id, secret, sealed })

@@ -10,6 +10,7 @@ mod credential;
 mod error;
 mod identity;
 mod key;
+mod login;
 mod name;
 mod principal;
 mod seal;
@@ -18,7 +19,8 @@ pub use cache::LOOKUP_AGE_MAX;
 pub use credential::{AccessKeyId, Secret, constant_time_eq};
 pub use error::{Error, ErrorKind, Result, Status};
 pub use identity::{CreatedUser, Identity, NewUser};
+pub use login::NewLogin;
 pub use principal::Principal;
 pub use seal::SealingKey;
 
-pub use dolium_catalog::{AccountId, UserId};
+pub use dolium_catalog::{AccountId, Role, UserId};

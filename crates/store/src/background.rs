@@ -14,6 +14,8 @@ const HEAL_EVERY: Duration = Duration::from_secs(60);
 /// Pause between collections. What it frees is at least a day old, so hours do not matter.
 const COLLECT_EVERY: Duration = Duration::from_secs(6 * 3600);
 
+/// Pause between looks for objects that have ended. They are not shown any more, so their removal can wait.
+const EXPIRE_EVERY: Duration = Duration::from_secs(300);
 /// The longest pause between looks for what lifecycle rules end; a shorter day makes it shorter.
 const LIFECYCLE_EVERY: Duration = Duration::from_secs(3600);
 
@@ -57,6 +59,16 @@ impl Store {
                     Ok(done) if done.is_empty() => {}
                     Ok(done) => tracing::info!(?done, "lifecycle"),
                     Err(error) => tracing::warn!(%error, "lifecycle failed; trying again later"),
+                }
+            }
+        });
+        let store = self.clone();
+        self.inner.tasks.spawn(async move {
+            while store.pause(EXPIRE_EVERY).await {
+                match store.remove_expired().await {
+                    Ok(0) => {}
+                    Ok(removed) => tracing::info!(removed, "objects that have ended"),
+                    Err(error) => tracing::warn!(%error, "expiry failed; trying again later"),
                 }
             }
         });

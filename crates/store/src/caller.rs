@@ -9,8 +9,10 @@
 use std::sync::Arc;
 
 use dolium_access::{Context, Requester};
-use dolium_catalog::UserId;
+use dolium_catalog::{Role, UserId};
 use dolium_identity::Principal;
+
+use crate::names::AccountName;
 
 /// The canonical id that objects of nobody carry as their owner, as on AWS.
 pub const ANONYMOUS_ID: &str = "65a011a29cdf8ec533ec3d1ccaae921c";
@@ -21,16 +23,40 @@ pub struct Caller {
     principal: Option<Arc<Principal>>,
     account: String,
     context: Arc<Context>,
+    groups: Arc<[String]>,
+    vouched: bool,
+    expired: bool,
+    pass: Option<Arc<Pass>>,
+}
+
+/// What somebody who may open a container's doors gave to whoever has it, such as a signed URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pass {
+    /// The account that it is for.
+    pub account: AccountName,
+    /// The only container that it is for; `None` is all of the account's.
+    pub container: Option<String>,
+    /// Whether objects may be read and listed.
+    pub read: bool,
+    /// Whether objects may be written and deleted.
+    pub write: bool,
 }
 
 impl Caller {
     /// A verified user.
     pub fn user(principal: impl Into<Arc<Principal>>) -> Self {
         let principal = principal.into();
+        // Who only belongs to an account must not pass for its owner anywhere.
+        let account = if principal.owns_account() {
+            principal.account_id.to_string()
+        } else {
+            String::new()
+        };
         Self {
-            account: principal.account_id.to_string(),
+            account,
+            groups: Arc::new([principal.login.clone(), principal.account.clone()]),
             principal: Some(principal),
-            context: Arc::default(),
+            ..Self::default()
         }
     }
 
@@ -46,6 +72,36 @@ impl Caller {
             context: Arc::new(context),
             ..self
         }
+    }
+
+    /// Adds the word of a service, which opens the accounts that services keep for users.
+    #[must_use]
+    pub fn vouched_for(self, service: &Principal) -> Self {
+        let vouched = service.role == Role::Service;
+        Self { vouched, ..self }
+    }
+
+    /// Looks also at objects that have ended and are still there, where the caller owns them.
+    #[must_use]
+    pub fn seeing_expired(self) -> Self {
+        Self {
+            expired: true,
+            ..self
+        }
+    }
+
+    /// Adds a pass that a front end has checked.
+    #[must_use]
+    pub fn with_pass(self, pass: Pass) -> Self {
+        Self {
+            pass: Some(Arc::new(pass)),
+            ..self
+        }
+    }
+
+    /// The pass, if there is one.
+    pub(crate) fn pass(&self) -> Option<&Pass> {
+        self.pass.as_deref()
     }
 
     /// The user, unless the caller is anonymous.
@@ -75,9 +131,24 @@ impl Caller {
         self.principal().map_or(UserId(0), |user| user.user_id)
     }
 
-    /// Whether an administrator asks, who may do everything.
+    /// Whether one asks who may do everything.
     pub(crate) fn is_admin(&self) -> bool {
-        self.principal().is_some_and(|user| user.admin)
+        self.principal().is_some_and(Principal::owns_all)
+    }
+
+    /// What lists of grantees may name the user as.
+    pub(crate) fn groups(&self) -> &[String] {
+        &self.groups
+    }
+
+    /// Whether a service has vouched.
+    pub(crate) fn is_vouched_for(&self) -> bool {
+        self.vouched
+    }
+
+    /// Whether objects that have ended are looked for.
+    pub(crate) fn sees_expired(&self) -> bool {
+        self.expired
     }
 
     /// The caller as permissions see it.
@@ -86,7 +157,11 @@ impl Caller {
             canonical_id: &user.canonical_id,
             name: &user.name,
             account: &self.account,
-            account_name: &user.name,
+            account_name: if self.account.is_empty() {
+                ""
+            } else {
+                &user.account
+            },
         })
     }
 }

@@ -51,6 +51,14 @@ pub enum Status {
 pub enum Reason {
     /// No such container.
     NoSuchContainer,
+    /// No such account.
+    NoSuchAccount,
+    /// The text is no list of grantees.
+    BadGrantees,
+    /// The container for old versions is not there.
+    NoArchive,
+    /// The container's data are in another array than was asked for.
+    OtherArray,
     /// No such object, or its newest version is a delete marker.
     NoSuchObject,
     /// The newest version (or the one named) is a delete marker.

@@ -19,6 +19,7 @@ mod condition;
 mod digest;
 mod envelope;
 mod error;
+mod expiry;
 mod ingest;
 mod journal;
 mod lane;
@@ -33,36 +34,42 @@ mod relink;
 mod request;
 mod rows;
 mod settings;
+mod standing;
 mod store;
 mod verbs;
 
 pub use attributes::{Attributes, CHECKSUM, Namespace};
-pub use caller::{ANONYMOUS_ID, Caller};
+pub use caller::{ANONYMOUS_ID, Caller, Pass};
 pub use care::Care;
 pub use collect::{CollectReporter, Collected, Unwatched};
 pub use digest::{DigestSet, Digester, Digests};
 pub use dolium_access as access;
 pub use envelope::{CustomerKey, EncryptedBy, Encryption};
 pub use error::{Error, ErrorKind, Reason, Result, Status};
+pub use expiry::{EXPIRE, EXPIRE_AT};
 pub use lifecycle::{
     Expiration, Filter, LifecycleDone, NEWER_VERSIONS_MAX, NoncurrentExpiration,
     NoncurrentTransition, RULE_ID_LEN_MAX, RULES_MAX, Rule, Transition, When, expiry_of,
 };
 pub use lock::{ContainerLock, LockDefault, LockMode, LockPeriod, Retention};
 pub use names::{
-    CONTAINER_NAME_LEN_MAX, ContainerName, Instant, ObjectPath, PATH_LEN_MAX, Selector, Serial,
+    ACCOUNT_NAME_LEN_MAX, AccountName, CONTAINER_NAME_LEN_MAX, ContainerName, Instant, ObjectPath,
+    PATH_LEN_MAX, Selector, Serial,
 };
 pub use permission::ReadAction;
 pub use recover::{RecoverProgress, Recovered, recover};
 pub use request::{
-    AclRequest, Body, ByteRange, CompleteHook, CompleteRequest, Condition, Container, CopyRequest,
-    DeleteRequest, Deleted, Description, EtagMatch, Finish, FinishHook, Guards, ListEntry,
-    ListPage, ListRequest, Part, PutRequest, Reading, RenameRequest, Source, Upload, Version,
-    Versioning,
+    AccountEntry, AclRequest, Body, ByteRange, CompleteHook, CompleteRequest, Condition, Container,
+    CopyRequest, DeleteRequest, Deleted, Description, EtagMatch, Finish, FinishHook, Guards,
+    ListEntry, ListPage, ListRequest, Part, PutRequest, Reading, RenameRequest, Source, Upload,
+    Version, Versioning,
 };
 pub use settings::{Durability, StoreParts, StoreSettings, shard_key};
+pub use standing::{AccountGrants, READERS, SERVICE_PREFIX, Standing, WRITERS};
 pub use store::{Holdings, Store};
 pub use verbs::{
-    AccessSettings, Cause, ContainerOwner, ContainerRequest, EVENT, PART_NUMBER_MAX, REQUEST_ID,
-    SettingChange, UploadEntry,
+    ARCHIVE, ARCHIVE_HISTORY, ARCHIVE_MODE, ARCHIVE_STACK, ARCHIVE_TO, ARCHIVED_DELETION,
+    AccessSettings, Account, AccountEdit, AccountSettings, Cause, ContainerEdit, ContainerOwner,
+    ContainerRequest, ContainerSettings, ContainerView, DescriptionEdit, EVENT, Opened,
+    PART_NUMBER_MAX, QUOTA, REQUEST_ID, SettingChange, UploadEntry,
 };

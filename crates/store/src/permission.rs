@@ -15,13 +15,14 @@ use dolium_access::{
     Acl, Action, Asked, Context, Decision, ObjectFacts, Owner, Ownership, Policy,
     PublicAccessBlock, Rules, decide,
 };
-use dolium_catalog::{AccountId, ContainerRow, ReadTx, VersionRow};
+use dolium_catalog::{AccountId, ContainerRow, ReadTx, Role, VersionRow};
 use parking_lot::Mutex;
 
 use crate::attributes::Attributes;
 use crate::caller::Caller;
 use crate::names::{ContainerName, Selector};
 use crate::rows::{decode_attributes, mentions};
+use crate::standing::{self, Standing};
 use crate::{Error, ErrorKind, Reason, Result};
 
 /// The namespace of access settings, on containers and versions.
@@ -98,12 +99,35 @@ pub(crate) enum Target<'a> {
     Version(&'a VersionRow),
 }
 
-/// The container of a name.
-pub(crate) fn find(tx: &mut ReadTx<'_>, name: &ContainerName) -> Result<ContainerRow> {
-    tx.container_by_bucket(name.as_str())?.ok_or_else(|| {
-        let context = format!("there is no container {name}");
-        Error::because(ErrorKind::NotFound, Reason::NoSuchContainer, context)
-    })
+/// The container of a name, whoever asks.
+pub(crate) fn lookup(tx: &mut ReadTx<'_>, name: &ContainerName) -> Result<Option<ContainerRow>> {
+    let Some(account) = name.account() else {
+        return Ok(tx.container_by_bucket(name.as_str())?);
+    };
+    match tx.account_by_name(account.as_str())? {
+        Some(account) => Ok(tx.container_by_name(account.id, name.as_str().as_bytes())?),
+        None => Ok(None),
+    }
+}
+
+/// The container of a name. Among the containers of an account only who has some standing in it learns
+/// that there is none of that name.
+pub(crate) fn find(
+    tx: &mut ReadTx<'_>,
+    who: &Caller,
+    name: &ContainerName,
+) -> Result<ContainerRow> {
+    if let Some(row) = lookup(tx, name)? {
+        return Ok(row);
+    }
+    if let Some(account) = name.account()
+        && standing::in_account(tx, who, account)?.1 == Standing::Stranger
+    {
+        return Err(Error::new(ErrorKind::Denied, "you may not do this here"));
+    }
+    let context = format!("there is no container {name}");
+    let reason = Reason::NoSuchContainer;
+    Err(Error::because(ErrorKind::NotFound, reason, context))
 }
 
 /// The container of a name, in which the caller may do this.
@@ -114,7 +138,7 @@ pub(crate) fn permitted(
     action: Action,
     target: Target<'_>,
 ) -> Result<ContainerRow> {
-    let row = find(tx, name)?;
+    let row = find(tx, who, name)?;
     require(tx, who, &row, action, target)?;
     Ok(row)
 }
@@ -151,6 +175,26 @@ pub(crate) fn refuse_denied(
     }
 }
 
+/// Fails unless the caller may know what is not at a path: who may list the container may, and who its
+/// lists let read everything in it.
+pub(crate) fn require_knowing(
+    tx: &mut ReadTx<'_>,
+    who: &Caller,
+    row: &ContainerRow,
+    action: Action,
+) -> Result<()> {
+    match decision(tx, who, row, Action::ListBucket, Target::Container)? {
+        Decision::Allow => Ok(()),
+        Decision::Deny { explicit: false } if standing::allows(tx, who, row, action, false)? => {
+            Ok(())
+        }
+        Decision::Deny { .. } => {
+            let context = format!("you may not do {} here", Action::ListBucket.name());
+            Err(Error::new(ErrorKind::Denied, context))
+        }
+    }
+}
+
 /// Whether the caller may do this.
 pub(crate) fn allows(
     tx: &mut ReadTx<'_>,
@@ -179,8 +223,8 @@ fn decision(
     if !mentions(&row.attributes, ACCESS) && !mentions(object, ACCESS) {
         let own = who
             .principal()
-            .is_some_and(|user| user.account_id == row.account_id);
-        return Ok(if own {
+            .is_some_and(|user| user.account_id == row.account_id && user.owns_account());
+        return Ok(if own || standing::allows(tx, who, row, action, false)? {
             Decision::Allow
         } else {
             Decision::Deny { explicit: false }
@@ -214,7 +258,18 @@ fn decision(
             owner: acl.as_ref().map(|acl| acl.owner.as_str()),
         }),
     };
-    Ok(decide(&rules, &asked))
+    match decide(&rules, &asked) {
+        Decision::Deny { explicit: false } => {
+            let foreign =
+                acl.as_ref().is_some_and(|acl| acl.owner != owner.0) && rules.acls_count();
+            Ok(if standing::allows(tx, who, row, action, foreign)? {
+                Decision::Allow
+            } else {
+                Decision::Deny { explicit: false }
+            })
+        }
+        decided => Ok(decided),
+    }
 }
 
 /// The tags of the object among the circumstances, when the policy looks at them.
@@ -300,11 +355,13 @@ fn corrupt(why: &str) -> Error {
     Error::new(ErrorKind::Corrupt, context)
 }
 
-/// The canonical id and display name of an account: those of its first user.
+/// The canonical id and display name of an account: those of the first user who owns it.
 pub(crate) fn owner(tx: &mut ReadTx<'_>, account: AccountId) -> Result<(String, String)> {
-    let users = tx.users_of_account(account)?;
-    let first = users.into_iter().next();
-    Ok(first
-        .map(|user| (user.canonical_id, user.display_name))
-        .unwrap_or_default())
+    for user in tx.users_of_account(account)? {
+        let role = tx.login_of_user(user.id)?.map(|login| login.role);
+        if role != Some(Role::Member) {
+            return Ok((user.canonical_id, user.display_name));
+        }
+    }
+    Ok(Default::default())
 }

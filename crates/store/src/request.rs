@@ -272,6 +272,8 @@ pub struct Deleted {
     pub marker: Option<(Serial, bool)>,
     /// The version that is gone for good, and whether it was itself a marker.
     pub removed: Option<(Serial, bool)>,
+    /// There was nothing, and a note was made of the deletion all the same.
+    pub absent: bool,
 }
 
 /// Which part of a container to list.
@@ -287,6 +289,22 @@ pub struct ListRequest {
     pub after_version: Option<Selector>,
     /// At most so many entries, common prefixes counted.
     pub limit: usize,
+    /// Strictly before this path, or strictly after it when downwards (not in version listings).
+    pub until: Option<String>,
+    /// From the greatest path to the least; `after` then says what to be less than (not in version
+    /// listings).
+    pub downwards: bool,
+    /// Where paths fold, only the object of exactly that path is an entry (not in version listings).
+    pub one_level: bool,
+}
+
+/// One entry of a listing of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountEntry {
+    /// A container, and the array that its data go to.
+    Container(Box<Container>, String),
+    /// A common prefix.
+    Prefix(String),
 }
 
 /// One entry of a listing.

@@ -80,7 +80,7 @@ pub(crate) fn chunking_words(chunking: Chunking) -> (String, i64) {
 pub(crate) fn container(row: ContainerRow, state: Option<ContainerState>) -> Result<Container> {
     Ok(Container {
         id: row.id.0,
-        name: ContainerName::new(text(row.name, "container name")?)?,
+        name: ContainerName::of_catalog(text(row.name, "container name")?),
         account_id: row.account_id.0,
         created: Instant(row.created),
         versioning: versioning(row.versioning),

@@ -10,25 +10,28 @@
 
 use crate::journal::{Change, Entry, Op};
 use crate::rows::{
-    AccessKeyRow, AccountRow, BucketRow, ChangeRow, ContainerRow, PartRow, UploadRow, UserRow,
-    VersionRow,
+    AccessKeyRow, AccountAttributesRow, AccountRow, BucketRow, ChangeRow, ContainerRow, ExpiryRow,
+    LoginRow, PartRow, UploadRow, UserRow, VersionRow,
 };
 use crate::table::{Record, TableDef};
 use crate::value::{Val, params};
 use crate::{Error, ErrorKind, ReadTx, Result, WriteTx};
 
 /// All journaled tables, in an order in which they can be restored.
-pub fn journaled_tables() -> [&'static TableDef; 9] {
+pub fn journaled_tables() -> [&'static TableDef; 12] {
     [
         AccountRow::table(),
         UserRow::table(),
         AccessKeyRow::table(),
+        LoginRow::table(),
+        AccountAttributesRow::table(),
         ContainerRow::table(),
         BucketRow::table(),
         VersionRow::table(),
         UploadRow::table(),
         PartRow::table(),
         ChangeRow::table(),
+        ExpiryRow::table(),
     ]
 }
 

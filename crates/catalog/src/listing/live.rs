@@ -16,6 +16,12 @@ pub struct ListQuery {
     pub delimiter: Option<Vec<u8>>,
     /// Items to return at most.
     pub limit: usize,
+    /// Only paths less than this; upwards. Downwards, only paths greater than this.
+    pub until: Option<Vec<u8>>,
+    /// From the greatest to the least; `after` is then what paths must be less than.
+    pub downwards: bool,
+    /// A common prefix stands for the object of exactly that path, and for nothing without one.
+    pub one_level: bool,
 }
 
 /// An item of a listing.
@@ -44,36 +50,51 @@ impl ReadTx<'_> {
         container: ContainerId,
         query: &ListQuery,
     ) -> Result<Listing<ListItem>> {
+        if query.downwards {
+            return self.list_live_downwards(container, query);
+        }
         let delimiter = query.delimiter.as_deref();
-        let mut items = Vec::new();
+        let until = query.until.as_deref();
+        let mut items: Vec<ListItem> = Vec::new();
         let mut batch = BatchSize::new(self.dialect(), delimiter.is_some(), query.limit);
         let mut from = start(&query.prefix, delimiter, query.after.as_deref());
+        // The common prefix that the last row was in.
+        let mut within: Option<Vec<u8>> = None;
         while let (Some(lower), true) = (&from, query.limit > 0) {
             let rows = self.live_batch(container, lower, &query.prefix, batch.rows)?;
             let (fetched, before) = (rows.len(), items.len());
             let complete = (fetched as i64) < batch.rows;
             let mut last = Vec::new();
             for row in rows {
-                if in_last_prefix(&items, &row.path) {
+                if until.is_some_and(|until| row.path.as_slice() >= until) {
+                    return Ok(Listing { items, more: false });
+                }
+                if is_in(within.as_ref(), &row.path) {
                     continue;
                 }
                 if items.len() == query.limit {
                     return Ok(Listing { items, more: true });
                 }
                 last.clone_from(&row.path);
-                let folded = common_prefix(&row.path, &query.prefix, delimiter).map(<[u8]>::to_vec);
-                items.push(match folded {
-                    Some(prefix) => ListItem::Prefix(prefix),
-                    None => ListItem::Object(Box::new(row)),
-                });
+                within = common_prefix(&row.path, &query.prefix, delimiter).map(<[u8]>::to_vec);
+                match &within {
+                    None => items.push(ListItem::Object(Box::new(row))),
+                    // The path that is the prefix comes before all that begin with it.
+                    Some(prefix) if query.one_level => {
+                        if *prefix == row.path {
+                            items.push(ListItem::Object(Box::new(row)));
+                        }
+                    }
+                    Some(prefix) => items.push(ListItem::Prefix(prefix.clone())),
+                }
             }
             if complete {
                 break;
             }
             batch.adapt(fetched, items.len() - before);
-            from = match items.last() {
-                Some(ListItem::Prefix(prefix)) => successor(prefix),
-                _ => Some(next_key(&last)),
+            from = match &within {
+                Some(prefix) => successor(prefix),
+                None => Some(next_key(&last)),
             };
         }
         Ok(Listing { items, more: false })
@@ -112,6 +133,7 @@ impl ReadTx<'_> {
     }
 }
 
-fn in_last_prefix(items: &[ListItem], path: &[u8]) -> bool {
-    matches!(items.last(), Some(ListItem::Prefix(prefix)) if path.starts_with(prefix))
+/// Whether a path lies in a common prefix.
+pub(super) fn is_in(prefix: Option<&Vec<u8>>, path: &[u8]) -> bool {
+    prefix.is_some_and(|prefix| path.starts_with(prefix))
 }

@@ -6,6 +6,7 @@
 //!
 //! Promises: cost grows with what is returned, not with what is stored.
 
+mod downwards;
 mod live;
 #[cfg(test)]
 mod plan_tests;

@@ -122,7 +122,7 @@ fn run(engine: &mut dyn Engine) {
             after,
             prefix: prefix.into(),
             limit: 1000,
-            delimiter: None,
+            ..ListQuery::default()
         };
         let (items, _, rows) = check(sql, "version_live", list(query));
         assert!(rows <= items + 1, "{rows} rows read for {items} items");

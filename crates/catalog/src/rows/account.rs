@@ -1,7 +1,7 @@
 //! Accounts: who owns containers and pays for bytes.
 
 use crate::table::record;
-use crate::value::{integer_id, params};
+use crate::value::{Fields, integer_id, params};
 use crate::{Error, ReadTx, Result, WriteTx};
 
 integer_id! {
@@ -42,7 +42,43 @@ pub struct AccountUsage {
     pub version_bytes: i64,
 }
 
+/// What an account stores in the containers of one array.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArrayUsage {
+    /// The array.
+    pub array: String,
+    /// Containers.
+    pub containers: i64,
+    /// Live objects.
+    pub objects: i64,
+    /// Bytes of live objects.
+    pub bytes: i64,
+    /// Bytes of all versions.
+    pub version_bytes: i64,
+}
+
 impl ReadTx<'_> {
+    /// What the account stores, array by array.
+    pub fn usage_by_array(&mut self, id: AccountId) -> Result<Vec<ArrayUsage>> {
+        let sql = "SELECT c.array_name, COUNT(*), CAST(COALESCE(SUM(s.objects), 0) AS BIGINT), \
+            CAST(COALESCE(SUM(s.bytes), 0) AS BIGINT), \
+            CAST(COALESCE(SUM(s.version_bytes), 0) AS BIGINT) \
+            FROM container c JOIN container_state s ON s.container_id = c.id \
+            WHERE c.account_id = $1 GROUP BY c.array_name ORDER BY c.array_name";
+        let rows = self.rows(sql, params![id])?;
+        let read = |row| {
+            let mut fields = Fields::new("usage", row);
+            Ok(ArrayUsage {
+                array: fields.next()?,
+                containers: fields.next()?,
+                objects: fields.next()?,
+                bytes: fields.next()?,
+                version_bytes: fields.next()?,
+            })
+        };
+        rows.into_iter().map(read).collect()
+    }
+
     /// The account with this id.
     pub fn account(&mut self, id: AccountId) -> Result<Option<AccountRow>> {
         self.one("WHERE id = $1", params![id])
@@ -138,6 +174,7 @@ impl WriteTx<'_> {
                 "the account still has users",
             ));
         }
+        self.delete_account_attributes(id)?;
         if !self.delete_row::<AccountRow>(params![id])? {
             return Err(Error::not_found("delete_account", format!("account {id}")));
         }

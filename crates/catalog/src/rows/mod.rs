@@ -6,6 +6,7 @@
 
 mod access_key;
 mod account;
+mod account_attributes;
 mod blob;
 mod block;
 mod block_list;
@@ -15,7 +16,9 @@ mod container;
 mod container_state;
 mod delivery;
 mod event;
+mod expiry;
 mod id_list;
+mod login;
 mod meta;
 mod part;
 mod upload;
@@ -26,7 +29,8 @@ mod version;
 mod model_tests;
 
 pub use access_key::AccessKeyRow;
-pub use account::{AccountId, AccountRow, AccountUsage};
+pub use account::{AccountId, AccountRow, AccountUsage, ArrayUsage};
+pub use account_attributes::AccountAttributesRow;
 pub use blob::{BlobKind, BlobRow, BlobState, BlobTotals};
 pub use block::{BlockRow, PackUsage};
 pub use block_ref::{AddedRefs, ReleasedRow};
@@ -35,6 +39,8 @@ pub use container::{BucketRow, ContainerId, ContainerRow, NewContainer, Versioni
 pub use container_state::ContainerState;
 pub use delivery::DeliveryRow;
 pub use event::EventRow;
+pub use expiry::ExpiryRow;
+pub use login::{LoginRow, Role};
 pub use part::PartRow;
 pub use upload::{UploadMarker, UploadRow};
 pub use user::{UserId, UserRow};

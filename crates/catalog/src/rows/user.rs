@@ -115,11 +115,12 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Deletes a user together with all access keys.
+    /// Deletes a user together with the login and all access keys.
     pub fn delete_user(&mut self, id: UserId) -> Result<()> {
         for key in self.access_keys_of_user(id)? {
             self.delete_access_key(&key.access_key)?;
         }
+        self.delete_login(id)?;
         if !self.delete_row::<UserRow>(params![id])? {
             return Err(Error::not_found("delete_user", format!("user {id}")));
         }

@@ -19,7 +19,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 
 pub(crate) use client::{Admin, Line};
-pub(crate) use people::{AddKey, AddUser, KeyMade, KeyShown, UserShown};
+pub(crate) use people::{AddKey, AddSwift, AddUser, KeyMade, KeyShown, SwiftRole, UserShown};
 pub(crate) use status::StatusReport;
 
 use crate::compose::Components;

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use dolium_catalog::AccessKeyRow;
-use dolium_identity::{AccessKeyId, NewUser, Secret};
+use dolium_identity::{AccessKeyId, NewLogin, NewUser, Role, Secret};
 use serde::{Deserialize, Serialize};
 
 use super::Failure;
@@ -18,8 +18,43 @@ pub(crate) struct AddUser {
     pub(crate) email: Option<String>,
     #[serde(default)]
     pub(crate) admin: bool,
+    #[serde(default)]
+    pub(crate) swift: Option<AddSwift>,
     #[serde(flatten)]
     pub(crate) key: AddKey,
+}
+
+/// A place in an account, by the name that Swift's clients sign in with.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct AddSwift {
+    /// `account:user`.
+    pub(crate) login: String,
+    pub(crate) role: SwiftRole,
+}
+
+/// What a user is in its account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SwiftRole {
+    /// May do everything in the account.
+    Admin,
+    /// May do what containers and the account allow.
+    Member,
+    /// May do everything in every account.
+    ResellerAdmin,
+    /// May do everything in the account, and vouches for users whose data it keeps.
+    Service,
+}
+
+impl From<SwiftRole> for Role {
+    fn from(role: SwiftRole) -> Self {
+        match role {
+            SwiftRole::Admin => Self::Owner,
+            SwiftRole::Member => Self::Member,
+            SwiftRole::ResellerAdmin => Self::Reseller,
+            SwiftRole::Service => Self::Service,
+        }
+    }
 }
 
 /// A key to make; both random when not given.
@@ -82,9 +117,13 @@ pub(super) async fn add(
     State(components): State<Components>,
     Json(user): Json<AddUser>,
 ) -> Answer<KeyMade> {
+    let login = user
+        .swift
+        .map(|swift| NewLogin::new(&swift.login, swift.role.into()));
     let made = components
         .identity
         .create_user(NewUser {
+            login: login.transpose()?,
             name: user.name,
             display_name: user.display_name,
             canonical_id: user.canonical_id,

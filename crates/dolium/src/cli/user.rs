@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::target::Target;
 use super::{Outcome, access_key, output};
-use crate::admin::{AddKey, AddUser, KeyMade, UserShown};
+use crate::admin::{AddKey, AddSwift, AddUser, KeyMade, SwiftRole, UserShown};
 
 /// Manage users.
 #[derive(Debug, Args)]
@@ -58,16 +58,17 @@ struct Add {
     #[arg(long)]
     admin: bool,
     /// The access key; random when not given.
-    #[arg(long, requires = "secret_key")]
+    #[arg(long, requires = "secret_key", conflicts_with = "swift")]
     access_key: Option<String>,
-    /// Its secret; random when not given.
-    #[arg(
-        long,
-        requires = "access_key",
-        env = "DOLIUM_SECRET_KEY",
-        hide_env_values = true
-    )]
+    /// Its secret, which is also the password of a Swift login; random when not given.
+    #[arg(long, env = "DOLIUM_SECRET_KEY", hide_env_values = true)]
     secret_key: Option<String>,
+    /// The user's place in an account that others may share, by the name that Swift's clients sign in with.
+    #[arg(long, value_name = "ACCOUNT:USER")]
+    swift: Option<String>,
+    /// What the user is in that account.
+    #[arg(long, value_enum, default_value = "admin", requires = "swift")]
+    role: SwiftRole,
 }
 
 impl User {
@@ -76,12 +77,19 @@ impl User {
         let admin = session.admin()?;
         match self.command {
             UserCommand::Add(add) => {
+                if add.secret_key.is_some() && add.access_key.is_none() && add.swift.is_none() {
+                    anyhow::bail!("a secret key needs --access-key or --swift");
+                }
                 let user = AddUser {
                     name: add.name,
                     display_name: add.display_name,
                     canonical_id: add.canonical_id,
                     email: add.email,
                     admin: add.admin,
+                    swift: add.swift.map(|login| AddSwift {
+                        login,
+                        role: add.role,
+                    }),
                     key: AddKey {
                         access_key: add.access_key,
                         secret_key: add.secret_key,

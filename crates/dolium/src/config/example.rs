@@ -9,7 +9,7 @@ pub(crate) const EXAMPLE: &str = r#"# Dolium's configuration. Everything that is
 
 [listen]
 # s3 = "127.0.0.1:9000"
-# http = "127.0.0.1:8080"      # health, metrics, administration
+# http = "127.0.0.1:8080"      # health, metrics, administration, Swift
 # insecure = false             # true: plain HTTP on addresses other than loopback
 
 # [tls]                        # both listeners
@@ -23,6 +23,9 @@ pub(crate) const EXAMPLE: &str = r#"# Dolium's configuration. Everything that is
 # website_domains = ["web.example.org"] # photos.web.example.org is then the website of "photos"
 # sigv2 = false                # true: requests signed with version 2, for tools that know no other
 # post_sigv2 = true            # policies of browser forms signed with version 2, as old tools do
+
+[swift]
+# storage_domains = ["swift.example.org"] # photos.AUTH_ada.swift.example.org is then the container "photos"
 
 [encryption]
 # keys = ["archive"]           # names that clients may encrypt single objects with (S3: aws:kms)

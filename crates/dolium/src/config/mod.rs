@@ -39,6 +39,8 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) s3: S3,
     #[serde(default)]
+    pub(crate) swift: Swift,
+    #[serde(default)]
     pub(crate) encryption: ObjectEncryption,
     #[serde(default)]
     pub(crate) catalog: CatalogConfig,
@@ -114,6 +116,14 @@ impl Default for S3 {
             access_log_seconds: 300,
         }
     }
+}
+
+/// The Swift front end.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Swift {
+    /// Domains below which names of hosts are accounts and containers.
+    pub(crate) storage_domains: Vec<String>,
 }
 
 /// Encryption of single objects, beside the repository's of everything.

@@ -23,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use super::rewording::{Rewording, Wording};
+
 /// Bytes of a request's line and header fields; S3 signs and sends up to about 8 KiB.
 const HEADER_BYTES_MAX: usize = 64 << 10;
 /// Fields of a request.
@@ -45,6 +47,8 @@ pub(super) struct Accept {
     pub(super) limits: Limits,
     pub(super) stop: CancellationToken,
     pub(super) connections: TaskTracker,
+    /// Words the answer to what is no HTTP.
+    pub(super) wording: Option<Wording>,
 }
 
 impl Accept {
@@ -68,6 +72,7 @@ impl Accept {
                 continue;
             };
             let (service, tls, stop) = (service.clone(), self.tls.clone(), self.stop.clone());
+            let wording = self.wording;
             let service = Located {
                 service,
                 peer: Peer {
@@ -77,12 +82,12 @@ impl Accept {
             };
             self.connections.spawn(async move {
                 match tls {
-                    None => connection(stream, service, stop).await,
+                    None => worded(stream, wording, service, stop).await,
                     Some(tls) => {
                         if let Ok(Ok(stream)) =
                             tokio::time::timeout(PATIENCE, tls.accept(stream)).await
                         {
-                            connection(stream, service, stop).await;
+                            worded(stream, wording, service, stop).await;
                         }
                     }
                 }
@@ -129,8 +134,25 @@ async fn accept(
     }
 }
 
+/// Serves one connection, which may have words of its own for what is no HTTP.
+async fn worded<I, S, B>(io: I, wording: Option<Wording>, service: S, stop: CancellationToken)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    match wording {
+        None => connection(io, false, service, stop).await,
+        Some(wording) => connection(Rewording::new(io, wording), true, service, stop).await,
+    }
+}
+
 /// Serves one connection; a stop lets its running requests finish.
-async fn connection<I, S, B>(io: I, service: S, stop: CancellationToken)
+async fn connection<I, S, B>(io: I, title_case: bool, service: S, stop: CancellationToken)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
@@ -146,7 +168,9 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
         .max_buf_size(HEADER_BYTES_MAX)
-        .max_headers(HEADER_FIELDS_MAX);
+        .max_headers(HEADER_FIELDS_MAX)
+        // Old clients of Swift look for the names of fields as its own servers write them.
+        .title_case_headers(title_case);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -190,7 +214,8 @@ pub(super) async fn serve_socket(socket: UnixListener, router: Router, stop: Can
         };
         match accepted {
             Ok((stream, _)) => {
-                tokio::spawn(connection(stream, Routed(router.clone()), stop.clone()));
+                let router = Routed(router.clone());
+                tokio::spawn(connection(stream, false, router, stop.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "a command could not connect");

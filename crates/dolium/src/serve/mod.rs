@@ -4,6 +4,8 @@ mod counted;
 mod health;
 mod listener;
 mod notify;
+mod rewording;
+mod swift;
 mod tls;
 
 use std::net::SocketAddr;
@@ -99,18 +101,21 @@ pub(crate) async fn run(
     let sweeping = tokio::spawn(telemetry::sweep(metrics.clone()));
     let http = health::router(components.clone(), metrics)
         .nest("/api/v1/admin", admin::guarded_router(components.clone()));
+    let http = swift::with(swift::front_end(config, &components), http);
     let socket = admin::router(components.clone());
-    let accept = |listener, tls| listener::Accept {
+    let accept = |listener, tls, wording| listener::Accept {
         listener,
         tls,
+        wording,
         limits,
         stop: stop.clone(),
         connections: connections.clone(),
     };
     let tasks = [
-        tokio::spawn(accept(sockets.s3, tls.clone()).serve(counted::Counted::new("s3", s3))),
+        tokio::spawn(accept(sockets.s3, tls.clone(), None).serve(counted::Counted::new("s3", s3))),
         tokio::spawn(
-            accept(sockets.http, tls).serve(counted::Counted::new("http", listener::Routed(http))),
+            accept(sockets.http, tls, Some(dolium_swift::unreadable))
+                .serve(counted::Counted::new("http", listener::Routed(http))),
         ),
         tokio::spawn(listener::serve_socket(sockets.admin, socket, stop.clone())),
     ];

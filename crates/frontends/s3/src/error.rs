@@ -71,7 +71,7 @@ pub(crate) fn code_of(error: &Error) -> S3ErrorCode {
 
 fn code_of_reason(reason: Reason) -> S3ErrorCode {
     match reason {
-        Reason::NoSuchContainer => S3ErrorCode::NoSuchBucket,
+        Reason::NoSuchContainer | Reason::NoSuchAccount => S3ErrorCode::NoSuchBucket,
         Reason::NoSuchObject | Reason::DeleteMarker => S3ErrorCode::NoSuchKey,
         Reason::NoSuchVersion => S3ErrorCode::NoSuchVersion,
         Reason::NoSuchUpload => S3ErrorCode::NoSuchUpload,
@@ -87,7 +87,8 @@ fn code_of_reason(reason: Reason) -> S3ErrorCode {
         Reason::LengthMismatch | Reason::BodyFailed => S3ErrorCode::IncompleteBody,
         Reason::TooLarge => S3ErrorCode::EntityTooLarge,
         Reason::DigestMismatch => S3ErrorCode::BadDigest,
-        Reason::BadName => S3ErrorCode::InvalidArgument,
+        Reason::BadName | Reason::BadGrantees => S3ErrorCode::InvalidArgument,
+        Reason::OtherArray => S3ErrorCode::OperationAborted,
         Reason::BadRange => S3ErrorCode::InvalidRange,
         Reason::MetadataTooLarge => S3ErrorCode::MetadataTooLarge,
         Reason::AclsOff => S3ErrorCode::AccessControlListNotSupported,
@@ -98,7 +99,7 @@ fn code_of_reason(reason: Reason) -> S3ErrorCode {
         Reason::LockMissing => S3ErrorCode::InvalidRequest,
         Reason::BadRetentionPeriod => unnamed("InvalidRetentionPeriod"),
         Reason::BadRetention => S3ErrorCode::InvalidArgument,
-        Reason::VersioningNeeded => S3ErrorCode::InvalidBucketState,
+        Reason::VersioningNeeded | Reason::NoArchive => S3ErrorCode::InvalidBucketState,
         Reason::BadKey | Reason::WrongKey => S3ErrorCode::InvalidRequest,
         Reason::NoSuchKeyName => unnamed("KMS.NotFoundException"),
         Reason::BadStorageClass => S3ErrorCode::InvalidStorageClass,

@@ -202,6 +202,7 @@ pub(crate) async fn list(
         after: given(input.marker.as_ref()),
         after_version: None,
         limit: limit(input.max_keys, "max-keys")?,
+        ..ListRequest::default()
     };
     let (max_keys, delimiter) = (wanted.limit, wanted.delimiter.clone());
     let page = page(api, &caller, &input.bucket, wanted).await?;
@@ -243,6 +244,7 @@ pub(crate) async fn list_v2(
         after,
         after_version: None,
         limit: limit(input.max_keys, "max-keys")?,
+        ..ListRequest::default()
     };
     let (max_keys, delimiter) = (wanted.limit, wanted.delimiter.clone());
     let page = page(api, &caller, &input.bucket, wanted).await?;

@@ -308,16 +308,19 @@ mod tests {
         let marker = Deleted {
             marker: Some((Serial(1), false)),
             removed: None,
+            absent: false,
         };
         assert_eq!(told(&marker, None), (Some("0000000000000001".into()), true));
         let null = Deleted {
             marker: Some((Serial(1), true)),
             removed: Some((Serial(0), false)),
+            absent: false,
         };
         assert_eq!(told(&null, None), (Some("null".into()), true));
         let gone = Deleted {
             marker: None,
             removed: Some((Serial(1), true)),
+            absent: false,
         };
         assert!(told(&gone, Some("0000000000000001".into())).1);
         assert_eq!(told(&gone, None), (None, false));

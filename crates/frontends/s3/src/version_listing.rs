@@ -83,6 +83,7 @@ fn versions_wanted(input: &ListObjectVersionsInput) -> S3Result<ListRequest> {
             .map(|id| selector(Some(id)))
             .transpose()?,
         limit: limit(input.max_keys, "max-keys")?,
+        ..ListRequest::default()
     })
 }
 

@@ -18,7 +18,7 @@ use crate::store::Store;
 use crate::{Error, ErrorKind, Reason, Result};
 
 /// Containers an account may own: S3's default quota is 100, its maximum 10,000.
-const CONTAINERS_MAX: usize = 10_000;
+pub(super) const CONTAINERS_MAX: usize = 10_000;
 
 /// What a new container is made with.
 #[derive(Clone, Debug, Default)]
@@ -44,8 +44,9 @@ impl Store {
         let (who, name) = (who.clone(), name.clone());
         let array_name = self.inner.default_array.clone();
         self.commit(move |tx| {
-            let Some(account) = who.principal().map(|user| user.account_id) else {
-                let context = "nobody in particular cannot own a container";
+            let owner = who.principal().filter(|user| user.owns_account());
+            let Some(account) = owner.map(|user| user.account_id) else {
+                let context = "who owns no account cannot own a container";
                 return Err(Error::new(ErrorKind::Denied, context));
             };
             if let Some(same) = same_already(tx, account, &name, &request)? {
@@ -53,6 +54,12 @@ impl Store {
                 return rows::container(same, state);
             }
             refuse_taken(tx, account, &name)?;
+            if let Some(row) = tx.container_by_name(account, name.as_str().as_bytes())? {
+                // It was made when somebody else had the name among all containers.
+                tx.create_bucket(name.as_str(), row.id)?;
+                let state = tx.container_state(row.id)?;
+                return rows::container(row, state);
+            }
             let attributes = first_attributes(tx, account, &request)?;
             let (chunking, block_size) = rows::chunking_words(Chunking::default());
             let mut row = tx.create_container(NewContainer {
@@ -119,7 +126,8 @@ impl Store {
         .await
     }
 
-    /// A page of the containers of the principal's account, by name; and whether there are more.
+    /// A page of the containers of the principal's account that have a name among all containers, by that
+    /// name; and whether there are more.
     pub async fn list_containers(
         &self,
         who: &Caller,
@@ -127,17 +135,17 @@ impl Store {
         limit: usize,
     ) -> Result<(Vec<Container>, bool)> {
         let after = after.map(str::to_owned);
-        let Some(account) = who.principal().map(|user| user.account_id) else {
-            let context = "nobody in particular owns no containers";
+        let owner = who.principal().filter(|user| user.owns_account());
+        let Some(account) = owner.map(|user| user.account_id) else {
+            let context = "who owns no account owns no containers";
             return Err(Error::new(ErrorKind::Denied, context));
         };
         self.look(move |tx| {
-            let after = after.as_deref().map(str::as_bytes);
-            let mut page = tx.containers(account, after, limit as i64 + 1)?;
+            let mut page = tx.buckets(account, after.as_deref(), limit as i64 + 1)?;
             let more = page.len() > limit;
             page.truncate(limit);
             let mut out = Vec::with_capacity(page.len());
-            for row in page {
+            for (_, row) in page {
                 let state = tx.container_state(row.id)?;
                 out.push(rows::container(row, state)?);
             }
@@ -187,10 +195,11 @@ impl Store {
         let (who, name) = (who.clone(), name.clone());
         let limit = |value: Option<u64>| value.map(|value| value.min(i64::MAX as u64) as i64);
         self.commit(move |tx| {
-            let row = permission::find(tx, &name)?;
-            let own = who
-                .principal()
-                .is_some_and(|user| user.admin || user.account_id == row.account_id);
+            let row = permission::find(tx, &who, &name)?;
+            let own = who.principal().is_some_and(|user| {
+                let own = user.account_id == row.account_id && user.owns_account();
+                own || user.owns_all()
+            });
             if !own {
                 let context = "only its owner sets the quota of a container";
                 return Err(Error::new(ErrorKind::Denied, context));

@@ -45,7 +45,7 @@ impl Store {
         let source = rows::version(row.clone(), current)?;
         let key = request.source.key.clone();
         let opened = envelope::open(&self.inner.keys, &source.attributes, key.as_ref())?;
-        let encryption = self.copy_encryption(&request).await?;
+        let encryption = self.copy_encryption(who, &request).await?;
         if opened.is_some() || encryption.is_some() {
             let body = self.content(&container, &row, 0..source.size, key.as_ref())?;
             return self.recode(who, request, source, body, encryption).await;
@@ -92,9 +92,15 @@ impl Store {
     }
 
     /// What a copy is to be encrypted with.
-    async fn copy_encryption(&self, request: &CopyRequest) -> Result<Option<Encryption>> {
-        let name = request.container.clone();
-        let row = self.look(move |tx| permission::find(tx, &name)).await?;
+    async fn copy_encryption(
+        &self,
+        who: &Caller,
+        request: &CopyRequest,
+    ) -> Result<Option<Encryption>> {
+        let (who, name) = (who.clone(), request.container.clone());
+        let row = self
+            .look(move |tx| permission::find(tx, &who, &name))
+            .await?;
         self.encryption_for(&row, request.encryption.clone())
     }
 

@@ -176,7 +176,7 @@ impl Store {
     pub async fn object_acl(&self, who: &Caller, source: &Source) -> Result<(Acl, Version)> {
         let (who, source) = (who.clone(), source.clone());
         self.look(move |tx| {
-            let container = permission::find(tx, &source.container)?;
+            let container = permission::find(tx, &who, &source.container)?;
             let (row, current) = existing(tx, &who, &container, &source, ReadAction::ACL)?;
             let attributes = decode_attributes(&row.meta)?;
             let acl = acl_of_version(tx, &container, &attributes)?;
@@ -308,7 +308,7 @@ impl Store {
     ) -> Result<Version> {
         let (who, source) = (who.clone(), source.clone());
         self.commit(move |tx: &mut WriteTx<'_>| {
-            let container = permission::find(tx, &source.container)?;
+            let container = permission::find(tx, &who, &source.container)?;
             tx.lock_container(container.id)?;
             let (mut row, current) = existing(tx, &who, &container, &source, action)?;
             let mut attributes = decode_attributes(&row.meta)?;

@@ -30,6 +30,9 @@ impl Store {
                 after: request.after.map(String::into_bytes),
                 delimiter: delimiter(request.delimiter),
                 limit: request.limit.min(PAGE_ENTRIES_MAX),
+                until: request.until.map(String::into_bytes),
+                downwards: request.downwards,
+                one_level: request.one_level,
             };
             let page = tx.list_live(row.id, &query)?;
             let mut entries = Vec::with_capacity(page.items.len());

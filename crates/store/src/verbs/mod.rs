@@ -1,23 +1,37 @@
 //! The verbs of the store, one file for each noun they act on.
 
+mod accounts;
+mod archive;
 mod completions;
+mod container_edits;
 mod containers;
 mod copies;
+mod descriptions;
 mod event;
 mod guards;
 mod listings;
 mod objects;
+mod opened;
 mod parts;
+mod quota;
 mod renames;
 mod settings;
 mod uploads;
 pub(crate) mod writing;
 
+pub use accounts::{Account, AccountEdit, AccountSettings, QUOTA};
+pub use archive::{
+    ARCHIVE, ARCHIVE_HISTORY, ARCHIVE_MODE, ARCHIVE_STACK, ARCHIVE_TO, ARCHIVED_DELETION,
+};
+pub use container_edits::{ContainerEdit, ContainerSettings, ContainerView};
 pub use containers::ContainerRequest;
+pub use descriptions::DescriptionEdit;
 pub(crate) use event::Occasion;
 pub use event::{Cause, EVENT, REQUEST_ID};
+pub use opened::Opened;
 pub(crate) use settings::change;
 pub use settings::{AccessSettings, ContainerOwner, SettingChange};
 pub use uploads::{PART_NUMBER_MAX, UploadEntry};
 
 pub(crate) use copies::load_references;
+pub(crate) use objects::remove_current;

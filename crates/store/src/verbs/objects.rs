@@ -10,6 +10,7 @@ use dolium_catalog::{
 };
 use futures::stream::BoxStream;
 
+use super::archive;
 use super::event::{Cause, Occasion};
 use super::guards::settle;
 use super::writing::{self, NewVersion};
@@ -26,7 +27,7 @@ use crate::request::{
     ByteRange, Condition, DeleteRequest, Deleted, Description, PutRequest, Reading, Source, Version,
 };
 use crate::store::Store;
-use crate::{Error, ErrorKind, Reason, Result, reader, rows};
+use crate::{Error, ErrorKind, Reason, Result, expiry, reader, rows};
 
 impl Store {
     /// Stores an object. It is durable when this returns, or it was not stored.
@@ -171,7 +172,7 @@ impl Store {
             if condition == Condition::default() {
                 return Ok((row, Ok(())));
             }
-            let live = tx.live(row.id, path.as_str().as_bytes())?;
+            let live = expiry::unended(tx.live(row.id, path.as_str().as_bytes())?)?;
             let present = live.as_ref().map(Present::of);
             let early = condition.check_write(present);
             Ok((row, early))
@@ -220,7 +221,7 @@ impl Store {
     ) -> Result<(ContainerRow, VersionRow, bool)> {
         let (who, source) = (who.clone(), source.clone());
         self.look(move |tx| {
-            let container = permission::find(tx, &source.container)?;
+            let container = permission::find(tx, &who, &source.container)?;
             let found = existing(tx, &who, &container, &source, action)?;
             source.condition.check_read(Present::of(&found.0))?;
             Ok((container, found.0, found.1))
@@ -238,7 +239,7 @@ impl Store {
     ) -> Result<Deleted> {
         let (who, container, path) = (who.clone(), container.clone(), path.clone());
         self.commit(move |tx| {
-            let row = permission::find(tx, &container)?;
+            let row = permission::find(tx, &who, &container)?;
             match request.version {
                 None => delete_current(tx, &who, &row, &path, &request),
                 Some(version) => delete_version(tx, &who, &row, &path, version, &request),
@@ -281,6 +282,14 @@ pub(crate) fn existing(
     let head_serial = head.as_ref().map(|head| head.serial);
     let found = select(tx, container, path, head, source.version).and_then(|row| {
         if row.cluster != Cluster::Deleted {
+            if expiry::has_ended(&row)? && !sees_expired(tx, who, container)? {
+                let reason = Reason::NoSuchObject;
+                return Err(Error::because(
+                    ErrorKind::NotFound,
+                    reason,
+                    "the object has ended",
+                ));
+            }
             return Ok(row);
         }
         let context = "the object was deleted";
@@ -298,11 +307,23 @@ pub(crate) fn existing(
             let mut context = who.context().clone();
             context.set("s3:prefix", source.path.as_str());
             let who = who.clone().with_context(context);
-            permission::require(tx, &who, container, Action::ListBucket, Target::Container)?;
+            permission::require_knowing(tx, &who, container, action)?;
             Err(error)
         }
         Err(error) => Err(error),
     }
+}
+
+/// Whether the caller is shown what has ended and is still there.
+fn sees_expired(tx: &mut ReadTx<'_>, who: &Caller, container: &ContainerRow) -> Result<bool> {
+    Ok(who.sees_expired()
+        && permission::allows(
+            tx,
+            who,
+            container,
+            Action::PutBucketPolicy,
+            Target::Container,
+        )?)
 }
 
 fn delete_current(
@@ -315,6 +336,15 @@ fn delete_current(
     let target = Target::Path(path.as_str().as_bytes());
     permission::require(tx, who, container, Action::DeleteObject, target)?;
     let serial = tx.lock_container(container.id)?.seq;
+    if archive::is_on(container) {
+        let occasion = Occasion::new(Cause::Delete, who);
+        let path = path.as_str().as_bytes();
+        let found = archive::delete(tx, container, serial, path, &occasion)?;
+        return Ok(Deleted {
+            absent: !found,
+            ..Deleted::default()
+        });
+    }
     writing::check(tx, container, path, &request.condition)?;
     remove_current(
         tx,
@@ -346,7 +376,7 @@ pub(crate) fn remove_current(
     let marker = writing::write_marker(tx, container, serial, path, who.author().0, occasion)?;
     Ok(Deleted {
         marker: Some((Serial(marker.serial), marker.null_version)),
-        removed: None,
+        ..Deleted::default()
     })
 }
 
@@ -379,6 +409,7 @@ fn delete_version(
     Ok(Deleted {
         marker: None,
         removed: Some((Serial(gone.serial), marker)),
+        absent: false,
     })
 }
 

@@ -26,7 +26,7 @@ impl Store {
         let who = who.clone();
         self.commit(move |tx| {
             let source = &request.source;
-            let container = permission::find(tx, &source.container)?;
+            let container = permission::find(tx, &who, &source.container)?;
             let from = Target::Path(source.path.as_str().as_bytes());
             permission::require(tx, &who, &container, Action::DeleteObject, from)?;
             let to = Target::Path(request.path.as_str().as_bytes());

@@ -21,7 +21,7 @@ use crate::store::Store;
 use crate::{Error, ErrorKind, Reason, Result};
 
 /// The most bytes of all settings of one container.
-const SETTINGS_LEN_MAX: usize = 512 << 10;
+pub(super) const SETTINGS_LEN_MAX: usize = 512 << 10;
 
 /// What a container says about access.
 #[derive(Clone, Debug)]
@@ -117,7 +117,7 @@ impl Store {
     ) -> Result<Option<(i64, Attributes)>> {
         let name = name.clone();
         self.look(move |tx| {
-            let row = tx.container_by_bucket(name.as_str())?;
+            let row = permission::lookup(tx, &name)?;
             row.map(|row| Ok((row.account_id.0, decode_attributes(&row.attributes)?)))
                 .transpose()
         })
@@ -129,7 +129,7 @@ impl Store {
     pub async fn container_owner(&self, name: &ContainerName) -> Result<ContainerOwner> {
         let name = name.clone();
         self.look(move |tx| {
-            let row = permission::find(tx, &name)?;
+            let row = permission::find(tx, &Caller::anonymous(), &name)?;
             let (canonical_id, display_name) = permission::owner(tx, row.account_id)?;
             let ownership = permission::ownership_of(&decode_attributes(&row.attributes)?)?;
             Ok(ContainerOwner {

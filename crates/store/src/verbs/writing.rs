@@ -13,6 +13,7 @@ use dolium_catalog::{
 };
 
 use super::event::{self, Occasion};
+use super::{archive, quota};
 use crate::blobs::blob_row;
 use crate::clock::now;
 use crate::condition::Present;
@@ -21,7 +22,7 @@ use crate::lock;
 use crate::names::ObjectPath;
 use crate::request::{Condition, Description};
 use crate::rows;
-use crate::{Error, ErrorKind, Reason, Result};
+use crate::{Error, ErrorKind, Result, expiry};
 
 /// A version about to be written.
 #[derive(Clone, Debug)]
@@ -105,7 +106,7 @@ pub(crate) fn check(
     if *condition == Condition::default() {
         return Ok(());
     }
-    let live = tx.live(container.id, path.as_str().as_bytes())?;
+    let live = expiry::unended(tx.live(container.id, path.as_str().as_bytes())?)?;
     condition.check_write(live.as_ref().map(Present::of))
 }
 
@@ -119,6 +120,7 @@ pub(crate) fn write_version(
 ) -> Result<VersionRow> {
     lock::apply_default(container, &mut new.description.attributes)?;
     let path = new.path.as_str().as_bytes().to_vec();
+    archive::keep(tx, container, &path)?;
     make_way(tx, container, &path)?;
     let row = VersionRow {
         container_id: container.id,
@@ -138,7 +140,8 @@ pub(crate) fn write_version(
     tx.insert_version(&row)?;
     note_change(tx, container, serial, ChangeKind::Put, &row)?;
     event::created(tx, container, &row, occasion)?;
-    check_quota(tx, container)?;
+    expiry::remind(tx, &row)?;
+    quota::check(tx, container)?;
     Ok(row)
 }
 
@@ -175,7 +178,7 @@ pub(crate) fn write_marker(
 
 /// Makes way for a new version: the null version goes if the new one will be null, and whatever is
 /// live then becomes history.
-fn make_way(tx: &mut WriteTx<'_>, container: &ContainerRow, path: &[u8]) -> Result<()> {
+pub(super) fn make_way(tx: &mut WriteTx<'_>, container: &ContainerRow, path: &[u8]) -> Result<()> {
     let head = tx.head(container.id, path)?;
     let Some(head) = head else { return Ok(()) };
     if container.versioning != RowVersioning::On {
@@ -226,7 +229,7 @@ pub(crate) fn remove_version(
     }
 }
 
-fn note_change(
+pub(crate) fn note_change(
     tx: &mut WriteTx<'_>,
     container: &ContainerRow,
     seq: i64,
@@ -242,34 +245,4 @@ fn note_change(
         at: now().0,
     };
     Ok(tx.append_change(&change)?)
-}
-
-/// Quotas count all versions in bytes and current objects in number. Checked after the change, whose
-/// transaction an error undoes.
-fn check_quota(tx: &mut WriteTx<'_>, container: &ContainerRow) -> Result<()> {
-    let passed = |what: &str| {
-        let context = format!("the quota of the {what} is used up");
-        Error::because(ErrorKind::Denied, Reason::QuotaExceeded, context)
-    };
-    if container.quota_bytes.is_some() || container.quota_objects.is_some() {
-        let state = tx.container_state(container.id)?;
-        let over = state.is_some_and(|state| {
-            container
-                .quota_bytes
-                .is_some_and(|quota| state.version_bytes > quota)
-                || container
-                    .quota_objects
-                    .is_some_and(|quota| state.objects > quota)
-        });
-        if over {
-            return Err(passed("container"));
-        }
-    }
-    let account = tx.account(container.account_id)?;
-    if let Some(quota) = account.and_then(|account| account.quota_bytes)
-        && tx.account_usage(container.account_id)?.version_bytes > quota
-    {
-        return Err(passed("account"));
-    }
-    Ok(())
 }

@@ -1,5 +1,7 @@
 //! One binary for all tests of the store's verbs.
 
+mod accounts;
+mod archives;
 mod collection;
 mod crash;
 mod dedup;

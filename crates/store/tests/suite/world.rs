@@ -21,6 +21,7 @@ use tempfile::TempDir;
 
 pub(crate) struct World {
     pub(crate) dir: TempDir,
+    pub(crate) identity: Identity,
     pub(crate) store: Store,
     pub(crate) who: Caller,
     catalog_file: &'static str,
@@ -91,6 +92,7 @@ impl World {
         let who = identity.create_user(user).await.unwrap().principal.into();
         let world = Self {
             dir,
+            identity,
             store,
             who,
             catalog_file: "catalog.sqlite",

@@ -153,6 +153,9 @@ mod tests {
         let owner = Principal {
             user_id: UserId(1),
             account_id: AccountId(7),
+            account: "ada".into(),
+            role: dolium_identity::Role::Owner,
+            login: "ada:ada".into(),
             name: "ada".into(),
             display_name: "Ada".into(),
             canonical_id: "ff".into(),

@@ -1,0 +1,1 @@
+"""Swift: OpenStack's own tests, and cases that they do not have."""

@@ -1,0 +1,77 @@
+//! New words for an object whose content stays: what Swift's POST does.
+//!
+//! Promises: content, guards, tags and checksums stay as they are; what is retained or held is not
+//! changed; the object counts as modified now.
+
+use std::sync::Arc;
+
+use dolium_access::Action;
+use dolium_catalog::{ChangeKind, WriteTx};
+
+use super::uploads::UPLOAD;
+use super::writing;
+use crate::attributes::CHECKSUM;
+use crate::caller::Caller;
+use crate::clock::now;
+use crate::envelope::SEALED;
+use crate::lock::{self, LOCK};
+use crate::names::{ContainerName, ObjectPath};
+use crate::permission::{ACCESS, TAGS, Target, permitted};
+use crate::request::{Description, Guards, Version};
+use crate::rows::{decode_attributes, encode_attributes};
+use crate::store::Store;
+use crate::{Error, ErrorKind, Reason, Result, expiry, rows};
+
+/// The namespaces that stay as they are, whatever an edit makes of them.
+const KEPT: [&str; 6] = [ACCESS, LOCK, SEALED, CHECKSUM, UPLOAD, TAGS];
+
+/// Changes a description inside the transaction; may run more than once.
+pub type DescriptionEdit = Arc<dyn Fn(&mut Description) -> Result<()> + Send + Sync>;
+
+impl Store {
+    /// Changes what the current version of an object says about itself.
+    pub async fn redescribe(
+        &self,
+        who: &Caller,
+        container: &ContainerName,
+        path: &ObjectPath,
+        edit: DescriptionEdit,
+    ) -> Result<Version> {
+        let (who, name, path) = (who.clone(), container.clone(), path.clone());
+        self.commit(move |tx: &mut WriteTx<'_>| {
+            let target = Target::Path(path.as_str().as_bytes());
+            let container = permitted(tx, &who, &name, Action::PutObject, target)?;
+            let seq = tx.lock_container(container.id)?.seq;
+            let found = tx.live(container.id, path.as_str().as_bytes())?;
+            let absent = || {
+                let reason = Reason::NoSuchObject;
+                Error::because(ErrorKind::NotFound, reason, "there is no such object")
+            };
+            let mut row = found.ok_or_else(absent)?;
+            if expiry::has_ended(&row)? && !who.sees_expired() {
+                return Err(absent());
+            }
+            lock::check_delete(tx, &who, &container, &row, false)?;
+            let before = decode_attributes(&row.meta)?;
+            let mut after = Description {
+                content_type: row.content_type.clone(),
+                attributes: before.clone(),
+                guards: Guards::default(),
+            };
+            edit(&mut after)?;
+            for namespace in KEPT {
+                let kept = before.namespace(namespace);
+                let kept = kept.map(|(key, value)| (key.to_owned(), value.to_owned()));
+                after.attributes.replace(namespace, kept.collect());
+            }
+            row.content_type = after.content_type;
+            row.meta = encode_attributes(&after.attributes);
+            row.created = now().0;
+            tx.update_version(&row)?;
+            writing::note_change(tx, &container, seq, ChangeKind::Put, &row)?;
+            expiry::remind(tx, &row)?;
+            rows::version(row, true)
+        })
+        .await
+    }
+}
