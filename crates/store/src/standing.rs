@@ -7,7 +7,8 @@
 //! the service vouches in the same request.
 //!
 //! Containers may list who reads and who writes them (`access`: `read`, `write`); those lists say nothing
-//! about objects that somebody else owns.
+//! about objects that somebody else owns. Elements that let everybody in do not count while the container's
+//! public access block ignores public grants or restricts public buckets.
 //!
 //! Promises: what cannot be read closes.
 
@@ -18,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::attributes::Attributes;
 use crate::caller::{Caller, Pass};
 use crate::names::AccountName;
-use crate::permission::ACCESS;
+use crate::permission::{self, ACCESS};
 use crate::rows::{decode_attributes, mentions};
 use crate::{Error, ErrorKind, Result};
 
@@ -198,6 +199,14 @@ fn by_lists(who: &Caller, row: &ContainerRow, action: Action) -> Result<bool> {
     };
     let list = Grantees::parse(text, door).map_err(|error| malformed(&error))?;
     if list.admits_groups(who.groups()) {
+        return Ok(true);
+    }
+    // What lets everybody in is public, whichever protocol wrote it.
+    let block = permission::rules(row)?.public_access_block;
+    if block.ignore_public_acls || block.restrict_public_buckets {
+        return Ok(false);
+    }
+    if list.admits_everybody(who.groups()) {
         return Ok(true);
     }
     let referrer = who.context().get("aws:Referer");

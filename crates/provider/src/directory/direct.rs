@@ -122,7 +122,7 @@ fn write_staged(file: &mut File, body: &Payload, stage: &mut Stage) -> io::Resul
 
 /// Sets whether writes go past the page cache; false when the file system cannot.
 fn set_direct(file: &File, direct: bool) -> bool {
-    let set = fcntl_getfl(&*file).and_then(|mut flags| {
+    let set = fcntl_getfl(file).and_then(|mut flags| {
         flags.set(OFlags::DIRECT, direct);
         fcntl_setfl(file, flags)
     });

@@ -85,7 +85,8 @@ async fn who_belongs_to_an_account_owns_nothing() {
     let global = ContainerName::new("photos").unwrap();
     for who in [&member, &stranger] {
         for name in [&name, &global] {
-            let read = world.store.head(who, &at(name));
+            let source = at(name);
+            let read = world.store.head(who, &source);
             assert_eq!(kind(read).await, Some(ErrorKind::Denied));
             let write = put(&world, who, name, "o", "y");
             assert_eq!(kind(write).await, Some(ErrorKind::Denied));
