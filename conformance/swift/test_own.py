@@ -242,6 +242,33 @@ def test_a_signed_url_reaches_no_further_than_its_key(user: As) -> None:
     assert get("o", more=theirs, text="ip=10.0.0.0/8\n").status_code == 401
 
 
+def test_a_signed_url_for_one_object_is_not_one_for_many(user: As) -> None:
+    swift = user("test:tester")
+    headers = {"X-Container-Meta-Temp-URL-Key": "k", "X-Container-Meta-Web-Listings": "true"}
+    swift.ok("PUT", "/signed-many", headers={**headers, "X-Container-Meta-Web-Index": "index"})
+    for name in ("a", "b", "dir/", "dir/index", "dir/c"):
+        swift.ok("PUT", f"/signed-many/{name}", data=b"x")
+    path = swift.url.split("/v1/")[1]
+    end = int(time.time()) + 60
+
+    def ask(method: str, name: str, query: str, data: bytes = b"") -> requests.Response:
+        signed = f"{method}\n{end}\n/v1/{path}/signed-many/{name}"
+        sig = hmac.new(b"k", signed.encode(), hashlib.sha256).hexdigest()
+        query = f"?temp_url_sig={sig}&temp_url_expires={end}{query}"
+        return requests.request(method, f"{swift.url}/signed-many/{name}{query}", data=data, timeout=30)
+
+    lines = b"/signed-many/b\n"
+    assert ask("DELETE", "a", "&bulk-delete", lines).status_code == 401
+    assert ask("POST", "a", "&bulk-delete", lines).status_code == 401
+    assert ask("DELETE", "a", "&multipart-manifest=delete").status_code == 401
+    assert ask("PUT", "a", "&extract-archive=tar").status_code == 401
+    swift.ok("DELETE", "/signed-many/dir/")
+    answer = ask("GET", "dir/", "")
+    assert answer.status_code in (401, 404) and b"index" not in answer.content
+    assert swift.ok("HEAD", "/signed-many/b").status_code == 200
+    assert ask("DELETE", "a", "").status_code == 204
+
+
 def test_old_versions_are_archived_whoever_overwrites(shared_swift: Server, user: As) -> None:
     swift, s3 = user("test:tester"), s3_of(shared_swift, "test:tester")
     swift.ok("PUT", "/archive-of")

@@ -93,11 +93,14 @@ fn name(path: &[u8], at: i64) -> Result<Vec<u8>> {
 
 /// Archives what a new version is about to replace.
 pub(super) fn keep(tx: &mut WriteTx<'_>, container: &ContainerRow, path: &[u8]) -> Result<()> {
-    let Some(archive) = of(tx, container)? else {
+    if !is_on(container) {
+        return Ok(());
+    }
+    let Some(live) = tx.live(container.id, path)? else {
         return Ok(());
     };
-    match tx.live(container.id, path)? {
-        Some(live) => {
+    match of(tx, container)? {
+        Some(archive) => {
             let name = name(path, live.created)?;
             put(tx, &archive.container, name, live)
         }

@@ -113,6 +113,11 @@ async fn dispatch(front: &Front, call: Call) -> Result<Response<Body>> {
         // Who has a URL for all objects of a container may still not list it.
         return Err(temp_url::invalid());
     }
+    let many = bulk::is_asked(&call) || call.query.get("multipart-manifest") == Some("delete");
+    if many && temp_url::is_signed(&call) {
+        // What was signed is one object, and the query is not signed at all.
+        return Err(temp_url::invalid());
+    }
     if bulk::is_asked(&call) {
         return bulk::answer(front, call).await;
     }

@@ -10,7 +10,7 @@ use dolium_store::{ContainerView, ListEntry, ListRequest, Version};
 use http::{HeaderMap, Method, Response, StatusCode};
 
 use super::object::{read, reply};
-use super::{Call, source, symlink};
+use super::{Call, source, symlink, temp_url};
 use crate::answer::{document, paged, set};
 use crate::body::Body;
 use crate::describe::{is_true, says_yes};
@@ -137,8 +137,23 @@ impl Visit<'_> {
         self.listing("").await
     }
 
+    /// Whether a signed URL, if the visitor came with one, is for this path.
+    fn check_signed(&self, path: &str) -> Result<()> {
+        let call = self.call;
+        let good = match call.query.get("temp_url_prefix") {
+            _ if !temp_url::is_signed(call) => true,
+            Some(prefix) => path.starts_with(prefix),
+            None => call.target.object.as_deref() == Some(path),
+        };
+        match good {
+            true => Ok(()),
+            false => Err(temp_url::invalid()),
+        }
+    }
+
     /// An object as a page; `None` when it stands for a directory.
     async fn object(&self, path: &str) -> Result<Option<Response<Body>>> {
+        self.check_signed(path)?;
         let (front, call) = (self.front, self.call);
         let container = call.target.container_name()?;
         let source = source(container, crate::target::object_path(path)?);
@@ -178,6 +193,11 @@ impl Visit<'_> {
     }
 
     async fn entries(&self, prefix: &str, limit: usize) -> Result<Vec<ListEntry>> {
+        if self.call.query.has("temp_url_prefix") || !temp_url::is_signed(self.call) {
+            self.check_signed(prefix)?;
+        } else {
+            return Err(temp_url::invalid());
+        }
         let request = ListRequest {
             prefix: prefix.to_owned(),
             delimiter: Some("/".to_owned()),
