@@ -6,8 +6,8 @@
 //! keeps for the user of account `x` an account `SERVICE_x`, which opens to an owner of `x` for whom
 //! the service vouches in the same request.
 //!
-//! Containers may list who reads and who writes them (`access`: `read`, `write`); those lists say nothing
-//! about objects that somebody else owns. Elements that let everybody in do not count while the container's
+//! Containers may list who reads and who writes them (`access`: `read`, `write`). Neither standing nor lists
+//! say anything about objects that somebody else owns. Elements that let everybody in do not count while the container's
 //! public access block ignores public grants or restricts public buckets.
 //!
 //! Promises: what cannot be read closes.
@@ -148,7 +148,11 @@ pub(crate) fn allows(
     action: Action,
     object_is_foreign: bool,
 ) -> Result<bool> {
-    if !object_is_foreign && mentions(&row.attributes, ACCESS) && by_lists(who, row, action)? {
+    // What somebody else owns in the account's container is theirs: its access list has spoken.
+    if object_is_foreign {
+        return Ok(false);
+    }
+    if mentions(&row.attributes, ACCESS) && by_lists(who, row, action)? {
         return Ok(true);
     }
     if who.principal().is_none() && who.pass().is_none() {
@@ -157,10 +161,9 @@ pub(crate) fn allows(
     let Some(account) = tx.account(row.account_id)? else {
         return Ok(false);
     };
-    if !object_is_foreign
-        && who
-            .pass()
-            .is_some_and(|pass| passes(pass, &account, row, action))
+    if who
+        .pass()
+        .is_some_and(|pass| passes(pass, &account, row, action))
     {
         return Ok(true);
     }
