@@ -7,14 +7,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use base64::Engine as _;
 use clap::Args;
 use http::Method;
+use md5::{Digest as _, Md5};
 
 use crate::Endpoint;
 use crate::client::{Call, Client, Target};
-use crate::pattern::{Pattern, mix};
+use crate::multipart::{element, upload};
+use crate::pattern::{Outgoing, Pattern, mix};
 use crate::report::{Measurement, Run, say};
-use crate::scenario::{Kind, SCENARIOS, Scenario};
+use crate::scenario::{Kind, PART_LEN, SCENARIOS, Scenario, WALK_LEN};
 use crate::server::Server;
 
 /// Objects in a page of a listing.
@@ -68,11 +71,15 @@ impl Load {
         let mut run = Run::new(&self.name);
         for scenario in self.chosen()? {
             let from = match scenario.kind {
-                Kind::Put => Stored {
+                Kind::Put | Kind::Multipart => Stored {
                     seed: fresh_seed(),
                     count: 0,
                 },
-                Kind::Get(of) | Kind::List(of) => *stored
+                Kind::Get(of)
+                | Kind::List(of)
+                | Kind::Walk(of)
+                | Kind::Delete(of)
+                | Kind::DeleteMany(of) => *stored
                     .get(of)
                     .with_context(|| format!("{} needs {of} before it", scenario.name))?,
             };
@@ -204,21 +211,77 @@ async fn operate(client: &mut Client, shared: &Shared, number: u64) -> Result<()
             let path = path(&shared.bucket, of, seed, number);
             client.get(path, pattern(number)).await
         }
-        Kind::List(of) => {
-            let after = mix(number) % count.max(1);
-            let call = Call::new(Method::GET, format!("/{}", shared.bucket))
-                .query("list-type", 2)
-                .query("max-keys", PAGE_LEN)
-                .query("prefix", format!("{of}-{seed:016x}/"))
-                .query("start-after", key(of, seed, after));
-            let (_, text) = client.text(call).await?;
-            let want = (count - 1 - after).min(PAGE_LEN);
-            let got = text.matches("<Key>").count() as u64;
-            ensure!(got == want, "{got} keys in a page instead of {want}");
-            if !text.contains("ListBucketResult") {
-                bail!("no listing: {text}");
-            }
-            Ok(())
+        Kind::Multipart => {
+            let path = path(&shared.bucket, shared.scenario.name, seed, number);
+            upload(client, &path, pattern(number), PART_LEN).await
         }
+        Kind::List(of) => list(client, shared, of, number).await,
+        Kind::Walk(of) => walk(client, shared, of).await,
+        Kind::Delete(of) => {
+            ensure!(number < count / 2, "not enough objects to delete");
+            let path = path(&shared.bucket, of, seed, number);
+            let call = Call::new(Method::DELETE, path);
+            client.text(call).await.map(drop)
+        }
+        Kind::DeleteMany(of) => delete_many(client, shared, of, number).await,
     }
+}
+
+/// A page that begins anywhere.
+async fn list(client: &mut Client, shared: &Shared, of: &str, number: u64) -> Result<()> {
+    let Stored { seed, count } = shared.stored;
+    let after = mix(number) % count.max(1);
+    let call = page(shared, of).query("start-after", key(of, seed, after));
+    let (_, text) = client.text(call).await?;
+    let want = (count - 1 - after).min(PAGE_LEN);
+    let got = text.matches("<Key>").count() as u64;
+    ensure!(got == want, "{got} keys in a page instead of {want}");
+    if !text.contains("ListBucketResult") {
+        bail!("no listing: {text}");
+    }
+    Ok(())
+}
+
+/// Pages from the first on, until there are enough keys.
+async fn walk(client: &mut Client, shared: &Shared, of: &str) -> Result<()> {
+    let (mut got, mut token) = (0, None::<String>);
+    while got < WALK_LEN {
+        let mut call = page(shared, of);
+        if let Some(token) = &token {
+            call = call.query("continuation-token", token);
+        }
+        let (_, text) = client.text(call).await?;
+        got += text.matches("<Key>").count() as u64;
+        token = element(&text, "NextContinuationToken").map(str::to_owned);
+        ensure!(token.is_some() || got >= WALK_LEN, "only {got} keys");
+    }
+    Ok(())
+}
+
+fn page(shared: &Shared, of: &str) -> Call {
+    let seed = shared.stored.seed;
+    Call::new(Method::GET, format!("/{}", shared.bucket))
+        .query("list-type", 2)
+        .query("max-keys", PAGE_LEN)
+        .query("prefix", format!("{of}-{seed:016x}/"))
+}
+
+async fn delete_many(client: &mut Client, shared: &Shared, of: &str, number: u64) -> Result<()> {
+    let Stored { seed, count } = shared.stored;
+    let first = count / 2 + number * PAGE_LEN;
+    ensure!(first + PAGE_LEN <= count, "not enough objects to delete");
+    let mut body = String::from("<Delete><Quiet>true</Quiet>");
+    for number in first..first + PAGE_LEN {
+        let key = key(of, seed, number);
+        body.push_str(&format!("<Object><Key>{key}</Key></Object>"));
+    }
+    body.push_str("</Delete>");
+    let digest = base64::engine::general_purpose::STANDARD.encode(Md5::digest(&body));
+    let call = Call::new(Method::POST, format!("/{}", shared.bucket))
+        .query("delete", "")
+        .header("content-md5", digest)
+        .body(Outgoing::Text(body.into()));
+    let (_, text) = client.text(call).await?;
+    ensure!(!text.contains("<Error>"), "{text}");
+    Ok(())
 }

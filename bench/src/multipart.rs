@@ -42,7 +42,8 @@ impl Multipart {
         client.make_bucket(&self.endpoint.bucket).await?;
         let path = format!("/{}/huge", self.endpoint.bucket);
         let pattern = Pattern::whole(fresh_seed(), self.gib * GIB);
-        self.timed("in", self.upload(&mut client, &path, pattern))
+        let part_len = self.part_mib << 20;
+        self.timed("in", upload(&mut client, &path, pattern, part_len))
             .await?;
         let mut reader = Client::new(self.endpoint.target());
         self.timed("out", reader.get(path.clone(), pattern)).await?;
@@ -68,39 +69,42 @@ impl Multipart {
             cpu / self.gib as f64
         ))
     }
+}
 
-    async fn upload(&self, client: &mut Client, path: &str, whole: Pattern) -> Result<()> {
-        let (_, text) = client
-            .text(Call::new(Method::POST, path).query("uploads", ""))
-            .await?;
-        let upload = element(&text, "UploadId")
-            .context("no upload id")?
-            .to_owned();
-        let part_len = self.part_mib << 20;
-        let mut parts = String::new();
-        let mut start = 0;
-        while start < whole.len {
-            let number = start / part_len + 1;
-            let part = Pattern {
-                seed: whole.seed,
-                start,
-                len: part_len.min(whole.len - start),
-            };
-            let call = Call::new(Method::PUT, path)
-                .query("partNumber", number)
-                .query("uploadId", &upload)
-                .body(Outgoing::Pattern(part));
-            let (headers, _) = client.text(call).await?;
-            let tag = headers.get("etag").context("no ETag")?.to_str()?;
-            parts.push_str(&format!(
-                "<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>"
-            ));
-            start += part.len;
-        }
-        let body = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
-        let call = Call::new(Method::POST, path)
-            .query("uploadId", &upload)
-            .body(Outgoing::Text(body.into()));
-        client.text(call).await.map(drop)
+/// Sends an object in parts, one after the other.
+pub(crate) async fn upload(
+    client: &mut Client,
+    path: &str,
+    whole: Pattern,
+    part_len: u64,
+) -> Result<()> {
+    let (_, text) = client
+        .text(Call::new(Method::POST, path).query("uploads", ""))
+        .await?;
+    let upload = element(&text, "UploadId").context("no upload id")?;
+    let mut parts = String::new();
+    let mut start = 0;
+    while start < whole.len {
+        let number = start / part_len + 1;
+        let part = Pattern {
+            seed: whole.seed,
+            start,
+            len: part_len.min(whole.len - start),
+        };
+        let call = Call::new(Method::PUT, path)
+            .query("partNumber", number)
+            .query("uploadId", upload)
+            .body(Outgoing::Pattern(part));
+        let (headers, _) = client.text(call).await?;
+        let tag = headers.get("etag").context("no ETag")?.to_str()?;
+        parts.push_str(&format!(
+            "<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>"
+        ));
+        start += part.len;
     }
+    let body = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
+    let call = Call::new(Method::POST, path)
+        .query("uploadId", upload)
+        .body(Outgoing::Text(body.into()));
+    client.text(call).await.map(drop)
 }

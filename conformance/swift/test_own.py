@@ -177,6 +177,31 @@ def test_archives_are_stored_file_by_file(user: As, kind: str) -> None:
     assert report["Response Status"] == "400 Bad Request", report
 
 
+def test_archives_of_endless_names_are_given_up(user: As) -> None:
+    swift = user("test:tester")
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz", format=tarfile.GNU_FORMAT) as archive:
+        archive.addfile(tarfile.TarInfo("a" * (32 << 20)))
+    assert len(packed.getvalue()) < 1 << 20
+    words = {"data": packed.getvalue(), "headers": {"Accept": "application/json"}}
+    report = swift.ok("PUT", "/endless?extract-archive=tar.gz", **words).json()
+    assert report["Response Status"] == "400 Bad Request", report
+    assert "too long" in report["Response Body"], report
+
+
+def test_everybody_is_nobody_where_public_access_is_blocked(shared_swift: Server, user: As) -> None:
+    swift, visitor = user("test:tester"), Swift(user("test:tester").url, None)
+    swift.ok("PUT", "/blocked", headers={"X-Container-Read": ".r:*,test2:tester2"})
+    swift.ok("PUT", "/blocked/o", data=b"x")
+    assert visitor.ok("GET", "/blocked/o").content == b"x"
+    s3 = s3_of(shared_swift, "test:tester")
+    block = {"IgnorePublicAcls": True}
+    s3.put_public_access_block(Bucket="blocked", PublicAccessBlockConfiguration=block)
+    assert visitor.ask("GET", "/blocked/o").status_code == 401
+    named = Swift(swift.url, user("test2:tester2").token)
+    assert named.ok("GET", "/blocked/o").content == b"x"
+
+
 def test_lists_of_deletions(user: As) -> None:
     swift = user("test:tester")
     swift.ok("PUT", "/bulk")

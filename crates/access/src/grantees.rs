@@ -83,13 +83,13 @@ impl Grantees {
 
     /// Whether it names one of the groups of a user.
     pub fn admits_groups(&self, groups: &[String]) -> bool {
-        let everybody = || {
-            self.elements
-                .iter()
-                .any(|one| EVERYBODY.contains(&one.as_str()))
-        };
-        !groups.is_empty()
-            && (self.elements.iter().any(|element| groups.contains(element)) || everybody())
+        self.elements.iter().any(|element| groups.contains(element))
+    }
+
+    /// Whether it admits every user, and this is one.
+    pub fn admits_everybody(&self, groups: &[String]) -> bool {
+        let everybody = |one: &String| EVERYBODY.contains(&one.as_str());
+        !groups.is_empty() && self.elements.iter().any(everybody)
     }
 
     /// Whether it admits visitors who come from a page.
@@ -181,8 +181,9 @@ mod tests {
         let groups = ["test:ada".to_owned(), "test".to_owned()];
         assert!(read("x,test:ada").admits_groups(&groups));
         assert!(read("test").admits_groups(&groups));
-        assert!(read("*:*").admits_groups(&groups));
-        assert!(!read("*:*").admits_groups(&[]));
+        assert!(read("*:*").admits_everybody(&groups));
+        assert!(!read("*:*").admits_everybody(&[]));
+        assert!(!read("*:*").admits_groups(&groups));
         assert!(!read("test:bob").admits_groups(&groups));
     }
 

@@ -4,6 +4,7 @@
 //! time; below that it removes what it wrote and names who failed. It never overwrites a shard.
 //! Members that are being left alone are tried all the same before a put fails for want of them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::array::Inner;
 use crate::member::{Peer, Traffic, Urgency};
 use crate::placement::ranked;
 use crate::shard::cut;
-use crate::{Array, BlobId, Error, ErrorKind, Placement, Result, StoredBlob};
+use crate::{Array, BlobId, Error, ErrorKind, MemberId, Placement, Result, StoredBlob};
 
 /// Blobs above this are cut on a thread for such work: hashing more takes longer than the hop.
 const INLINE_MAX: u64 = 64 << 10;
@@ -79,13 +80,26 @@ impl Array {
 
     /// Removes all shards of a blob. Idempotent; an error names the members that failed.
     pub async fn delete(&self, blob: &StoredBlob) -> Result<()> {
-        let shards = blob.placement.shards().iter().enumerate();
-        let placed = shards.filter_map(|(index, member)| Some((index as u8, (*member)?)));
-        let deletes = placed.map(|(index, member)| async move {
-            match self.inner.peer(member) {
-                Some(peer) => self.inner.delete_shard(&blob.id, index, peer).await,
+        self.delete_all(std::slice::from_ref(blob)).await
+    }
+
+    /// Removes all shards of several blobs, each member's in one go. Idempotent; an error names the
+    /// members that failed, and means that shards of any of the blobs may be left.
+    pub async fn delete_all(&self, blobs: &[StoredBlob]) -> Result<()> {
+        let mut names: BTreeMap<MemberId, Vec<BlobName>> = BTreeMap::new();
+        for blob in blobs {
+            for (index, member) in blob.placement.shards().iter().enumerate() {
+                if let Some(member) = member {
+                    let name = blob.id.shard_name(index as u8)?;
+                    names.entry(*member).or_default().push(name);
+                }
+            }
+        }
+        let deletes = names.iter().map(|(member, names)| async move {
+            match self.inner.peer(*member) {
+                Some(peer) => self.inner.delete_shards(names, peer).await,
                 None => {
-                    let why = format!("{}: cannot be reached", self.inner.name_of(member));
+                    let why = format!("{}: cannot be reached", self.inner.name_of(*member));
                     Err(Error::new(ErrorKind::Unavailable, "delete", why))
                 }
             }
@@ -98,7 +112,11 @@ impl Array {
         match failed.first() {
             None => Ok(()),
             Some(first) => {
-                let why = format!("{}: {}", blob.id, listed(&failed));
+                let which = match blobs {
+                    [blob] => blob.id.to_string(),
+                    blobs => format!("{} blobs", blobs.len()),
+                };
+                let why = format!("{which}: {}", listed(&failed));
                 Err(Error::new(first.kind(), "delete", why))
             }
         }
@@ -345,7 +363,11 @@ impl Inner {
 
     pub(crate) async fn delete_shard(&self, id: &BlobId, index: u8, peer: &Peer) -> Result<()> {
         let name = id.shard_name(index)?;
-        let delete = peer.member.provider.delete(&name);
+        self.delete_shards(std::slice::from_ref(&name), peer).await
+    }
+
+    async fn delete_shards(&self, names: &[BlobName], peer: &Peer) -> Result<()> {
+        let delete = peer.member.provider.delete_all(names);
         peer.call("delete", self.timeouts.read, Traffic::None, delete)
             .await
     }

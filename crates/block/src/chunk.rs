@@ -19,6 +19,9 @@ const FIXED_MIN: u32 = 512;
 const CDC_AVERAGE_MIN: u32 = 64 << 10;
 const CDC_AVERAGE_MAX: u32 = 1 << 20;
 
+/// Streams of this length are expected to fill a block.
+const GROWN_LEN_MIN: usize = 256 << 10;
+
 /// A container's way of cutting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chunking {
@@ -119,11 +122,22 @@ impl Chunker {
                 continue;
             }
             let take = bytes.len().min(block_len_max - self.buffer.len());
+            self.make_room(take);
             self.buffer.extend_from_slice(&bytes.split_to(take));
             if self.buffer.len() == block_len_max {
                 let len = self.cut(&self.buffer);
                 out.push(self.buffer.split_to(len).freeze());
             }
+        }
+    }
+
+    /// Makes room for more bytes. A stream that has come this far gets room for a whole block at once:
+    /// growing step by step would copy most of it again.
+    fn make_room(&mut self, more: usize) {
+        let needed = self.buffer.len() + more;
+        if needed > self.buffer.capacity() && needed > GROWN_LEN_MIN {
+            let room = self.chunking.block_len_max() - self.buffer.len();
+            self.buffer.reserve(room);
         }
     }
 

@@ -79,4 +79,13 @@ pub trait Provider: Debug + Send + Sync + 'static {
 
     /// Removes a blob. Removing what is not there is success.
     async fn delete(&self, name: &BlobName) -> Result<()>;
+
+    /// Removes several blobs, as [`delete`](Self::delete) does each. After an error some are left. A
+    /// driver has its own where that costs less than one after the other.
+    async fn delete_all(&self, names: &[BlobName]) -> Result<()> {
+        for name in names {
+            self.delete(name).await?;
+        }
+        Ok(())
+    }
 }

@@ -6,8 +6,9 @@
 //! keeps for the user of account `x` an account `SERVICE_x`, which opens to an owner of `x` for whom
 //! the service vouches in the same request.
 //!
-//! Containers may list who reads and who writes them (`access`: `read`, `write`); those lists say nothing
-//! about objects that somebody else owns.
+//! Containers may list who reads and who writes them (`access`: `read`, `write`). Neither standing nor lists
+//! say anything about objects that somebody else owns. Elements that let everybody in do not count while the container's
+//! public access block ignores public grants or restricts public buckets.
 //!
 //! Promises: what cannot be read closes.
 
@@ -18,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::attributes::Attributes;
 use crate::caller::{Caller, Pass};
 use crate::names::AccountName;
-use crate::permission::ACCESS;
+use crate::permission::{self, ACCESS};
 use crate::rows::{decode_attributes, mentions};
 use crate::{Error, ErrorKind, Result};
 
@@ -147,7 +148,11 @@ pub(crate) fn allows(
     action: Action,
     object_is_foreign: bool,
 ) -> Result<bool> {
-    if !object_is_foreign && mentions(&row.attributes, ACCESS) && by_lists(who, row, action)? {
+    // What somebody else owns in the account's container is theirs: its access list has spoken.
+    if object_is_foreign {
+        return Ok(false);
+    }
+    if mentions(&row.attributes, ACCESS) && by_lists(who, row, action)? {
         return Ok(true);
     }
     if who.principal().is_none() && who.pass().is_none() {
@@ -156,10 +161,9 @@ pub(crate) fn allows(
     let Some(account) = tx.account(row.account_id)? else {
         return Ok(false);
     };
-    if !object_is_foreign
-        && who
-            .pass()
-            .is_some_and(|pass| passes(pass, &account, row, action))
+    if who
+        .pass()
+        .is_some_and(|pass| passes(pass, &account, row, action))
     {
         return Ok(true);
     }
@@ -198,6 +202,14 @@ fn by_lists(who: &Caller, row: &ContainerRow, action: Action) -> Result<bool> {
     };
     let list = Grantees::parse(text, door).map_err(|error| malformed(&error))?;
     if list.admits_groups(who.groups()) {
+        return Ok(true);
+    }
+    // What lets everybody in is public, whichever protocol wrote it.
+    let block = permission::rules(row)?.public_access_block;
+    if block.ignore_public_acls || block.restrict_public_buckets {
+        return Ok(false);
+    }
+    if list.admits_everybody(who.groups()) {
         return Ok(true);
     }
     let referrer = who.context().get("aws:Referer");

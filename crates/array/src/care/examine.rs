@@ -7,6 +7,7 @@ use super::Finding;
 use super::walk::Entry;
 use crate::array::Inner;
 use crate::member::{Peer, Traffic, Urgency};
+use crate::read::Check;
 use crate::read::Shard;
 use crate::shard::{Column, Geometry, HEADER_LEN, Header};
 use crate::{Error, ErrorKind, MemberId, Result, StoredBlob};
@@ -122,7 +123,7 @@ impl Inner {
         while at < geometry.chunks() {
             let end = geometry.chunks().min(at + SLAB_CHUNKS);
             let slab = self
-                .get_chunks(Urgency::Normal, peer, &shard, &(at..end))
+                .get_chunks(Urgency::Normal, Check::Checksums, peer, &shard, &(at..end))
                 .await?;
             if keep {
                 column.extend(slab);

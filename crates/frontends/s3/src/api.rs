@@ -16,7 +16,8 @@ use crate::error::{not_configured, of_store};
 use crate::service::S3Settings;
 use crate::{
     access, access_log, acl, bucket, copy, cors, encryption, lifecycle, listing, multipart,
-    notification, object, object_lock, part, payment, reading, tagging, version_listing, website,
+    notification, object, object_attributes, object_lock, part, payment, reading, tagging,
+    version_listing, website,
 };
 
 /// The operations over one store.
@@ -207,7 +208,7 @@ operations! {
         delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput: object::delete_many;
         get_object(GetObjectInput) -> GetObjectOutput: reading::get;
         head_object(HeadObjectInput) -> HeadObjectOutput: reading::head;
-        get_object_attributes(GetObjectAttributesInput) -> GetObjectAttributesOutput: reading::attributes;
+        get_object_attributes(GetObjectAttributesInput) -> GetObjectAttributesOutput: object_attributes::get;
         copy_object(CopyObjectInput) -> CopyObjectOutput: copy::copy;
         list_objects(ListObjectsInput) -> ListObjectsOutput: listing::list;
         list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output: listing::list_v2;

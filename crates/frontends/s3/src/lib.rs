@@ -47,6 +47,7 @@ mod multipart;
 mod names;
 mod notification;
 mod object;
+mod object_attributes;
 mod object_lock;
 mod part;
 mod payment;

@@ -1,23 +1,22 @@
-//! Reading objects: GetObject, HeadObject, GetObjectAttributes.
+//! Reading objects: GetObject, HeadObject.
 //!
 //! Promises: a body streams straight from the store; a range answers 206 with its place.
 //! Does not: override response headers, `s3s` does (and refuses line breaks in them).
 
 use dolium_store::{
-    ByteRange, Caller, Condition, EtagMatch, Instant, ReadAction, Reason, Selector, Source, Version,
+    ByteRange, Caller, Condition, EtagMatch, Instant, Reason, Selector, Source, Version,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use s3s::dto::{
-    Checksum, ChecksumMode, ETag, GetObjectAttributesInput, GetObjectAttributesOutput,
-    GetObjectAttributesParts, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
-    ObjectAttributes, ObjectLockMode, ObjectPart, StorageClass,
+    ChecksumMode, ETag, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
+    ObjectLockMode,
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
 use crate::api::Api;
 use crate::auth::caller;
 use crate::body::outgoing;
-use crate::checksum::{NAMESPACE, TYPE, fill_checksums, kind_of};
+use crate::checksum::{NAMESPACE, fill_checksums, kind_of};
 use crate::composite::parse_sizes;
 use crate::condition::{byte_range, condition};
 use crate::describe;
@@ -25,7 +24,7 @@ use crate::encryption::{self, Told};
 use crate::error::{of_store, refuse};
 use crate::guards::word_of;
 use crate::lifecycle;
-use crate::names::{container, header_version_id, path, selector, serial_id, source_of};
+use crate::names::{container, header_version_id, path, selector, serial_id};
 use crate::object_lock::hold_word;
 use crate::tagging;
 use crate::time::timestamp;
@@ -34,9 +33,6 @@ use crate::time::timestamp;
 pub(crate) const PARTS: &str = "parts";
 /// The key in the checksum namespace that keeps the checksums of an object's parts, `crc32:a,b,c`.
 pub(crate) const PART_SUMS: &str = "part-sums";
-/// The most parts that GetObjectAttributes lists at once.
-const ATTRIBUTES_PARTS_MAX: i32 = 1000;
-
 /// What GET and HEAD share: which object, and which bytes of it.
 struct Wanted {
     source: Source,
@@ -136,7 +132,7 @@ fn part_range(version: &Version, number: i32) -> S3Result<(ByteRange, Option<usi
 }
 
 /// The checksum of a part, where the version still knows it.
-fn part_sum(version: &Version, number: usize) -> Option<(String, String)> {
+pub(crate) fn part_sum(version: &Version, number: usize) -> Option<(String, String)> {
     let text = version.attributes.get(NAMESPACE, PART_SUMS)?;
     let (algorithm, sums) = text.split_once(':')?;
     let sum = sums.split(',').nth(number.checked_sub(1)?)?;
@@ -314,118 +310,4 @@ fn not_modified_headers(headers: &mut HeaderMap, version: &Version, asked: Selec
     if let Some(id) = header_version_id(version, asked).and_then(|id| id.parse().ok()) {
         headers.insert("x-amz-version-id", id);
     }
-}
-
-/// GetObjectAttributes.
-pub(crate) async fn attributes(
-    api: &Api,
-    request: S3Request<GetObjectAttributesInput>,
-) -> S3Result<S3Response<GetObjectAttributesOutput>> {
-    let caller = caller(&request)?;
-    let names: Vec<String> = requested_attributes(&request.headers)?;
-    let input = request.input;
-    let mut source = source_of(&input.bucket, &input.key, input.version_id.as_deref())?;
-    source.key = encryption::key_of_read(&request.headers)?;
-    let action = ReadAction::ATTRIBUTES;
-    let version = match api.store.describe(&caller, &source, action).await {
-        Ok(version) => version,
-        Err(error) => return Err(read_error(api, &caller, &source, error).await),
-    };
-    let wants = |name: &str| names.iter().any(|given| given == name);
-    let mut output = GetObjectAttributesOutput {
-        last_modified: Some(timestamp(version.created)),
-        version_id: header_version_id(&version, source.version),
-        ..GetObjectAttributesOutput::default()
-    };
-    if wants(ObjectAttributes::ETAG) {
-        output.e_tag = Some(ETag::Strong(version.etag.clone()));
-    }
-    if wants(ObjectAttributes::OBJECT_SIZE) {
-        output.object_size = i64::try_from(version.size).ok();
-    }
-    if wants(ObjectAttributes::STORAGE_CLASS) {
-        output.storage_class = Some(StorageClass::from_static(StorageClass::STANDARD));
-    }
-    if wants(ObjectAttributes::CHECKSUM) {
-        output.checksum = checksum_of(&version);
-    }
-    if wants(ObjectAttributes::OBJECT_PARTS) {
-        output.object_parts = parts_of(&version, input.max_parts, input.part_number_marker);
-    }
-    Ok(S3Response::new(output))
-}
-
-/// The attributes asked for: one header with commas, or one header each.
-fn requested_attributes(headers: &HeaderMap) -> S3Result<Vec<String>> {
-    let values = headers.get_all("x-amz-object-attributes").iter();
-    let text = values
-        .filter_map(|value| value.to_str().ok())
-        .collect::<Vec<_>>()
-        .join(",");
-    let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
-    let known = [
-        "ETag",
-        "Checksum",
-        "ObjectParts",
-        "StorageClass",
-        "ObjectSize",
-    ];
-    if names.iter().all(|name| known.contains(&name.as_str())) {
-        return Ok(names);
-    }
-    Err(refuse(
-        S3ErrorCode::InvalidArgument,
-        "Invalid attribute name specified",
-    ))
-}
-
-fn checksum_of(version: &Version) -> Option<Checksum> {
-    let kind = version.attributes.get(NAMESPACE, TYPE)?;
-    let mut checksum = Checksum {
-        checksum_type: Some(kind.to_owned().into()),
-        ..Checksum::default()
-    };
-    fill_checksums!(checksum, version.attributes.namespace(NAMESPACE));
-    Some(checksum)
-}
-
-fn parts_of(
-    version: &Version,
-    max_parts: Option<i32>,
-    marker: Option<i32>,
-) -> Option<GetObjectAttributesParts> {
-    let sizes = version
-        .attributes
-        .get(NAMESPACE, PARTS)
-        .and_then(parse_sizes)?;
-    let max = max_parts
-        .unwrap_or(ATTRIBUTES_PARTS_MAX)
-        .clamp(0, ATTRIBUTES_PARTS_MAX);
-    let marker = marker.unwrap_or(0).max(0);
-    let numbered = (1i32..).zip(&sizes).filter(|(number, _)| *number > marker);
-    let parts: Vec<ObjectPart> = numbered
-        .take(usize::try_from(max).unwrap_or(0))
-        .map(|(number, size)| {
-            let mut part = ObjectPart {
-                part_number: Some(number),
-                size: i64::try_from(*size).ok(),
-                ..ObjectPart::default()
-            };
-            fill_checksums!(part, part_sum(version, number as usize).into_iter());
-            part
-        })
-        .collect();
-    let last = parts
-        .last()
-        .and_then(|part| part.part_number)
-        .unwrap_or(marker);
-    let total = i32::try_from(sizes.len()).unwrap_or(i32::MAX);
-    Some(GetObjectAttributesParts {
-        is_truncated: Some(last < total && max > 0),
-        max_parts: Some(max),
-        next_part_number_marker: Some(last),
-        part_number_marker: Some(marker),
-        parts: Some(parts),
-        total_parts_count: Some(total),
-    })
 }

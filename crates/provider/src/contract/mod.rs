@@ -64,6 +64,7 @@ where
         storing::a_name_is_put_once,
         storing::of_many_puts_one_wins,
         storing::delete_is_idempotent,
+        storing::several_are_removed_together,
         storing::prepare_is_idempotent,
         listing::lists_in_the_order_of_bytes,
         listing::pages_join_without_gap,

@@ -175,6 +175,24 @@ pub(super) async fn delete_is_idempotent(provider: Arc<dyn Provider>) -> Outcome
     )
 }
 
+pub(super) async fn several_are_removed_together(provider: Arc<dyn Provider>) -> Outcome {
+    let texts = ["many/a/1", "many/a/2", "many/b/1"];
+    for text in texts {
+        put(&provider, text, vec![1; 10]).await?;
+    }
+    put(&provider, "many/b/2", vec![1; 10]).await?;
+    let mut names = vec![name("many/never/was")?];
+    for text in texts {
+        names.push(name(text)?);
+    }
+    good("delete of several", provider.delete_all(&names).await)?;
+    for name in &names {
+        fails("head", provider.head(name).await, ErrorKind::NotFound)?;
+    }
+    let kept = provider.head(&name("many/b/2")?).await;
+    good("head of what was not named", kept).map(drop)
+}
+
 pub(super) async fn prepare_is_idempotent(provider: Arc<dyn Provider>) -> Outcome {
     put(&provider, "kept", bytes(10)).await?;
     good("second prepare", provider.prepare().await)?;

@@ -9,10 +9,11 @@
 //! its directory is synced before `put` returns. One hop to a blocking thread for each operation.
 //! Does not: watch for files that others put there; foreign names are ignored.
 
+mod direct;
 mod list;
 mod write;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -157,18 +158,26 @@ impl Root {
         Ok(list::info(name.clone(), &metadata))
     }
 
-    fn delete(&self, name: &BlobName) -> Result<()> {
-        let path = self.path_of(name);
-        match std::fs::remove_file(&path) {
-            Ok(()) => {
-                let parent = path.parent().unwrap_or(&self.path);
-                write::sync_directory(parent).map_err(|e| self.failed("delete", name, e))
+    /// Removes blobs, then syncs each directory that held some.
+    fn delete(&self, names: &[BlobName]) -> Result<()> {
+        let mut changed = BTreeMap::new();
+        for name in names {
+            let path = self.path_of(name);
+            match std::fs::remove_file(&path) {
+                Ok(()) => {
+                    let parent = path.parent().unwrap_or(&self.path).to_owned();
+                    changed.insert(parent, name);
+                }
+                Err(source) => match self.failed("delete", name, source) {
+                    error if error.kind() == ErrorKind::NotFound => {}
+                    error => return Err(error),
+                },
             }
-            Err(source) => match self.failed("delete", name, source) {
-                error if error.kind() == ErrorKind::NotFound => Ok(()),
-                error => Err(error),
-            },
         }
+        for (directory, name) in changed {
+            write::sync_directory(&directory).map_err(|e| self.failed("delete", name, e))?;
+        }
+        Ok(())
     }
 }
 
@@ -217,8 +226,12 @@ impl Provider for DirectoryProvider {
     }
 
     async fn delete(&self, name: &BlobName) -> Result<()> {
-        let name = name.clone();
-        self.blocking("delete", move |root| root.delete(&name))
+        self.delete_all(std::slice::from_ref(name)).await
+    }
+
+    async fn delete_all(&self, names: &[BlobName]) -> Result<()> {
+        let names = names.to_vec();
+        self.blocking("delete", move |root| root.delete(&names))
             .await
     }
 }

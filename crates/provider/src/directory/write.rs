@@ -12,10 +12,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
-use super::{Root, TEMP_DIR};
+use super::{Root, TEMP_DIR, direct};
 use crate::{BlobName, Error, Payload, Result};
 
 /// How many segments go to the kernel in one call; Linux takes up to 1,024.
@@ -74,7 +75,7 @@ impl Root {
         self.sweep_once();
         let temp = self.temp.join(temp_name());
         let mut file = File::create_new(&temp).map_err(|source| self.explain("put", source))?;
-        let written = write_all(&mut file, body)
+        let written = direct::write(&mut file, body)
             .and_then(|()| file.sync_data())
             .map_err(|source| Error::from_io("put", name.as_str(), source))
             .and_then(|()| self.publish(&temp, name));
@@ -188,8 +189,9 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-fn write_all(file: &mut File, body: &Payload) -> io::Result<()> {
-    for batch in body.segments().chunks(SLICES_MAX) {
+/// Writes segments one after the other.
+pub(super) fn write_all(file: &mut File, segments: &[Bytes]) -> io::Result<()> {
+    for batch in segments.chunks(SLICES_MAX) {
         let mut slices: Vec<IoSlice<'_>> = batch.iter().map(|part| IoSlice::new(part)).collect();
         let mut rest = &mut slices[..];
         while !rest.is_empty() {

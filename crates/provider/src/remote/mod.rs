@@ -16,6 +16,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::TryStreamExt;
+use futures::future::try_join_all;
 use opendal::layers::{ConcurrentLimitLayer, RetryLayer, TimeoutLayer};
 use opendal::{Buffer, EntryMode, Metadata, Operator};
 
@@ -180,6 +181,8 @@ impl RemoteProvider {
     }
 }
 
+/// Requests of one removal that are made at the same time.
+const DELETES_MAX: usize = 8;
 /// The most entries that any service returns in one page.
 const PAGE_MAX: usize = 1000;
 
@@ -288,6 +291,14 @@ impl Provider for RemoteProvider {
                 .map(drop)
                 .map_err(|source| failed("delete", name.as_str(), source)),
         }
+    }
+
+    async fn delete_all(&self, names: &[BlobName]) -> Result<()> {
+        for names in names.chunks(DELETES_MAX) {
+            let deletes: Vec<_> = names.iter().map(|name| self.delete(name)).collect();
+            try_join_all(deletes).await?;
+        }
+        Ok(())
     }
 }
 

@@ -1,26 +1,96 @@
-//! Merging: many small batches become few segments, and segments a snapshot.
+//! The merger's loop: many small batches become few segments, and segments a snapshot.
 //!
 //! A merge writes the segment, then records it and forgets the outbox in one transaction, then removes
-//! the batches. Killed in between, it leaves blobs too many, never too few.
+//! the batches. Killed in between, it leaves blobs too many, never too few. It runs beside the shipper,
+//! so that no answer waits for it.
 
-use dolium_array::{BlobId, BlobKind};
+use dolium_array::{BlobId, BlobKind, StoredBlob};
 use dolium_provider::Payload;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
-use super::{Base, Batch, Shipper, parse_batch_name};
+use super::{Base, Batch, Desk, Shipped, parse_batch_name};
 use crate::blobs::blob_row;
 use crate::{Error, Result};
 
 /// The most one segment holds.
 const SEGMENT_LEN_MAX: usize = 8 << 20;
+/// Batches after which they are merged; each is one small blob a provider.
+const MERGE_AFTER: usize = 256;
+/// Bytes of batches after which they are merged.
+const MERGE_AFTER_BYTES: u64 = 8 << 20;
+/// Batches removed by one call.
+const REMOVED_TOGETHER: usize = 64;
 /// Journal bytes below which no snapshot is worth it.
 const SNAPSHOT_AFTER_MIN: i64 = 64 << 20;
 
-impl Shipper {
+/// Keeps the journal short.
+pub(super) struct Merger {
+    pub(super) desk: Desk,
+    shipped: watch::Receiver<i64>,
+    /// Everything up to here is in segments or snapshots, and no longer in the outbox.
+    pub(super) base: Base,
+    /// Batches that the next merge replaces.
+    unmerged: Vec<StoredBlob>,
+    /// Batches and bytes that came since the last merge.
+    came: usize,
+    came_bytes: u64,
+}
+
+impl Merger {
+    pub(super) fn new(
+        desk: Desk,
+        shipped: watch::Receiver<i64>,
+        base: Base,
+        unmerged: Vec<StoredBlob>,
+    ) -> Self {
+        Self {
+            desk,
+            shipped,
+            base,
+            came: unmerged.len(),
+            unmerged,
+            came_bytes: 0,
+        }
+    }
+
+    pub(super) async fn run(
+        mut self,
+        mut batches: mpsc::Receiver<Shipped>,
+        stop: CancellationToken,
+    ) {
+        loop {
+            let next = tokio::select! {
+                () = stop.cancelled() => return,
+                next = batches.recv() => next,
+            };
+            match next {
+                None => return,
+                Some(Shipped::Batch(blob)) => {
+                    self.came += 1;
+                    self.came_bytes += blob.len;
+                    self.unmerged.push(blob);
+                    if self.came < MERGE_AFTER && self.came_bytes < MERGE_AFTER_BYTES {
+                        continue;
+                    }
+                    // Everything is shipped: a merge that fails is tried again after some more batches.
+                    if let Err(error) = self.merge().await {
+                        tracing::warn!(%error, "journal batches could not be merged");
+                    }
+                }
+                // Who asked may have gone.
+                Some(Shipped::Settle(answer)) => drop(answer.send(self.merge().await)),
+            }
+        }
+    }
+
     /// Moves everything shipped into segments.
-    pub(super) async fn merge(&mut self) -> Result<()> {
+    async fn merge(&mut self) -> Result<()> {
+        (self.came, self.came_bytes) = (0, 0);
         loop {
             let (from, upto) = (self.base.seq, *self.shipped.borrow());
             let entries = self
+                .desk
                 .catalog
                 .read(move |tx| tx.outbox_after(from, SEGMENT_LEN_MAX))
                 .await;
@@ -38,16 +108,14 @@ impl Shipper {
 
     async fn write_segment(&mut self, segment: Batch) -> Result<()> {
         let id = BlobId::new(BlobKind::Journal, segment.name())?;
-        let blob = self
-            .array
-            .put(&id, Payload::from(segment.seal(&self.key)?))
-            .await?;
+        let sealed = Payload::from(segment.seal(&self.desk.key)?);
+        let blob = self.desk.array.put(&id, sealed).await?;
         let base = Base {
             seq: segment.last(),
             chain: segment.after(),
         };
-        let row = blob_row(self.array.name(), &blob);
-        let recorded = self.catalog.write(move |tx| {
+        let row = blob_row(self.desk.array.name(), &blob);
+        let recorded = self.desk.catalog.write(move |tx| {
             tx.insert_blob(&row)?;
             tx.set_meta(Base::META, &base.encode())?;
             tx.outbox_trim(base.seq)
@@ -61,21 +129,22 @@ impl Shipper {
     /// after the next merge.
     async fn remove_merged(&mut self) {
         let base = self.base.seq;
-        let mut kept = Vec::new();
-        for blob in std::mem::take(&mut self.unmerged) {
-            let merged = parse_batch_name(blob.id.name()).is_some_and(|(_, last)| last <= base);
-            if !merged || self.array.delete(&blob).await.is_err() {
-                kept.push(blob);
+        let all = std::mem::take(&mut self.unmerged);
+        let (merged, mut kept): (Vec<_>, Vec<_>) = all.into_iter().partition(|blob| {
+            parse_batch_name(blob.id.name()).is_some_and(|(_, last)| last <= base)
+        });
+        for blobs in merged.chunks(REMOVED_TOGETHER) {
+            if self.desk.array.delete_all(blobs).await.is_err() {
+                kept.extend_from_slice(blobs);
             }
         }
-        self.unmerged_bytes = 0;
         self.unmerged = kept;
     }
 
     /// Takes a snapshot when the journal since the last one has outgrown it.
     async fn snapshot_if_due(&mut self) -> Result<()> {
-        let array = self.array.name().to_owned();
-        let totals = self.catalog.read(move |tx| {
+        let array = self.desk.array.name().to_owned();
+        let totals = self.desk.catalog.read(move |tx| {
             let journal = tx.blob_totals(&array, dolium_catalog::BlobKind::Journal)?;
             let snapshot = tx.blob_totals(&array, dolium_catalog::BlobKind::Snapshot)?;
             Ok::<_, Error>((journal.bytes, snapshot.bytes))

@@ -2,8 +2,8 @@
 //!
 //! The catalog numbers changes and keeps them in its outbox. The shipper writes what is new as one
 //! small batch, again and again: while a batch is being written, the next gathers (group commit).
-//! Small batches are merged into segments, and from time to time a snapshot of the catalog replaces
-//! all segments before it, so that recovery is bounded.
+//! Beside it the merger makes segments of small batches, and from time to time a snapshot of the catalog
+//! that replaces all segments before it, so that recovery is bounded.
 //!
 //! Promises: when `wait(n)` returns, entries up to `n` are durable in the array; batches are written
 //! in order. Refuses to open over an array that knows changes its catalog does not.
@@ -26,6 +26,9 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use batch::{Batch, Chain, SnapshotPart, parse_batch_name, parse_snapshot_name};
 
+use merge::Merger;
+use ship::Shipper;
+
 use crate::blobs::seen_blob;
 use crate::recover::may_be_whole;
 use crate::{Error, ErrorKind, Result};
@@ -33,6 +36,10 @@ use crate::{Error, ErrorKind, Result};
 /// How long an answer waits for the journal before it becomes "try again": the change is committed,
 /// but its promise of durability cannot be given yet.
 const WAIT_MAX: Duration = Duration::from_secs(60);
+/// Requests to settle that may wait.
+const SETTLES_MAX: usize = 8;
+/// Batches that the merger may be behind; then the shipper waits for it.
+const UNMERGED_MAX: usize = 4096;
 /// Blobs looked at by one listing call.
 pub(crate) const FOUND_PAGE: usize = 1000;
 
@@ -40,22 +47,26 @@ pub(crate) const FOUND_PAGE: usize = 1000;
 pub(crate) struct Journal {
     shipped: watch::Receiver<i64>,
     committed: watch::Receiver<i64>,
-    merges: mpsc::Sender<oneshot::Sender<Result<()>>>,
+    settles: mpsc::Sender<Answer>,
 }
 
-/// What the shipper works with.
-pub(crate) struct Shipper {
-    pub(crate) catalog: Catalog,
-    pub(crate) array: Arc<Array>,
-    pub(crate) key: Subkey,
-    pub(crate) shipped: watch::Sender<i64>,
-    /// Everything up to here is in segments or snapshots, and no longer in the outbox.
-    pub(crate) base: Base,
-    /// The chain after the last shipped entry.
-    pub(crate) chain: Chain,
-    /// Batches that the next merge replaces.
-    pub(crate) unmerged: Vec<StoredBlob>,
-    pub(crate) unmerged_bytes: u64,
+/// Where it is told that all is on record.
+type Answer = oneshot::Sender<Result<()>>;
+
+/// What the shipper and the merger work with.
+#[derive(Clone)]
+struct Desk {
+    catalog: Catalog,
+    array: Arc<Array>,
+    key: Subkey,
+}
+
+/// What the shipper tells the merger.
+enum Shipped {
+    /// A batch is durable.
+    Batch(StoredBlob),
+    /// Somebody waits until all batches before are merged.
+    Settle(Answer),
 }
 
 /// A point of the journal.
@@ -116,23 +127,22 @@ impl Journal {
             .map_err(Error::from)?
             - 1;
         let unmerged = unknown_batches(&catalog, &array, &key, newest).await?;
-        let (shipped, shipped_seen) = watch::channel(base.seq);
-        let (merges, requests) = mpsc::channel(8);
-        let shipper = Shipper {
+        let desk = Desk {
             catalog,
             array,
             key,
-            shipped,
-            chain: base.chain,
-            base,
-            unmerged,
-            unmerged_bytes: 0,
         };
+        let (shipped, shipped_seen) = watch::channel(base.seq);
+        let (settles, requests) = mpsc::channel(SETTLES_MAX);
+        let (batches, batches_seen) = mpsc::channel(UNMERGED_MAX);
+        let merger = Merger::new(desk.clone(), shipped_seen.clone(), base, unmerged);
+        let shipper = Shipper::new(desk, shipped, base.chain, batches);
+        tasks.spawn(merger.run(batches_seen, stop.clone()));
         tasks.spawn(shipper.run(requests, stop.clone()));
         Ok(Self {
             shipped: shipped_seen,
             committed,
-            merges,
+            settles,
         })
     }
 
@@ -164,7 +174,7 @@ impl Journal {
     pub(crate) async fn settle(&self) -> Result<()> {
         let stopped = || Error::new(ErrorKind::Unavailable, "the server is shutting down");
         let (answer, wait) = oneshot::channel();
-        self.merges.send(answer).await.map_err(|_| stopped())?;
+        self.settles.send(answer).await.map_err(|_| stopped())?;
         wait.await.map_err(|_| stopped())?
     }
 

@@ -1,32 +1,51 @@
-//! The shipper's loop: wait for commits, write what is new, merge when there is enough.
+//! The shipper's loop: wait for commits, write what is new.
 
 use std::time::Duration;
 
 use dolium_array::{BlobId, BlobKind};
 use dolium_provider::Payload;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Batch, Shipper};
-use crate::{Error, Result};
+use super::{Answer, Batch, Chain, Desk, Shipped};
+use crate::{Error, ErrorKind, Result};
 
 /// The most one batch holds: bounds memory and the time until its answer.
 const BATCH_LEN_MAX: usize = 1 << 20;
-/// Batches after which they are merged; each is one small blob a provider.
-const UNMERGED_MAX: usize = 256;
-/// Bytes of batches after which they are merged.
-const UNMERGED_BYTES_MAX: u64 = 8 << 20;
 /// Pauses between attempts while the array refuses.
 const RETRY_PAUSE_MIN: Duration = Duration::from_millis(100);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
 
+/// Writes what is committed into the array.
+pub(super) struct Shipper {
+    desk: Desk,
+    shipped: watch::Sender<i64>,
+    /// The chain after the last shipped entry.
+    chain: Chain,
+    merger: mpsc::Sender<Shipped>,
+}
+
 impl Shipper {
+    pub(super) fn new(
+        desk: Desk,
+        shipped: watch::Sender<i64>,
+        chain: Chain,
+        merger: mpsc::Sender<Shipped>,
+    ) -> Self {
+        Self {
+            desk,
+            shipped,
+            chain,
+            merger,
+        }
+    }
+
     pub(super) async fn run(
         mut self,
-        mut requests: mpsc::Receiver<oneshot::Sender<Result<()>>>,
+        mut requests: mpsc::Receiver<Answer>,
         stop: CancellationToken,
     ) {
-        let mut committed = self.catalog.committed();
+        let mut committed = self.desk.catalog.committed();
         let mut pause = RETRY_PAUSE_MIN;
         committed.mark_changed();
         loop {
@@ -34,13 +53,11 @@ impl Shipper {
                 () = stop.cancelled() => return,
                 changed = committed.changed() => if changed.is_err() { return },
                 Some(answer) = requests.recv() => {
-                    let settled = self.settle().await;
-                    // Who asked may have gone.
-                    drop(answer.send(settled));
+                    self.settle(answer).await;
                     continue;
                 }
             }
-            match self.ship_and_merge().await {
+            match self.ship().await {
                 Ok(()) => pause = RETRY_PAUSE_MIN,
                 Err(error) => {
                     tracing::error!(%error, "the journal cannot be written; trying again");
@@ -55,28 +72,29 @@ impl Shipper {
         }
     }
 
-    async fn settle(&mut self) -> Result<()> {
-        self.ship().await?;
-        self.merge().await
-    }
-
-    async fn ship_and_merge(&mut self) -> Result<()> {
-        self.ship().await?;
-        if self.unmerged.len() >= UNMERGED_MAX || self.unmerged_bytes >= UNMERGED_BYTES_MAX {
-            // Everything is shipped: a merge that fails is tried again after the next batch.
-            if let Err(error) = self.merge().await {
-                tracing::warn!(%error, "journal batches could not be merged");
-            }
+    /// Ships what is there and has it merged. The merger answers; who asked may have gone.
+    async fn settle(&mut self, answer: Answer) {
+        if let Err(error) = self.ship().await {
+            drop(answer.send(Err(error)));
+            return;
         }
-        Ok(())
+        if let Err(unsent) = self.merger.send(Shipped::Settle(answer)).await
+            && let Shipped::Settle(answer) = unsent.0
+        {
+            drop(answer.send(Err(stopped())));
+        }
     }
 
     /// Writes all committed entries that are not in the array yet.
     async fn ship(&mut self) -> Result<()> {
         loop {
+            let Desk {
+                catalog,
+                array,
+                key,
+            } = &self.desk;
             let from = *self.shipped.borrow();
-            let entries = self
-                .catalog
+            let entries = catalog
                 .read(move |tx| tx.outbox_after(from, BATCH_LEN_MAX))
                 .await;
             let entries = entries.map_err(Error::from)?;
@@ -85,14 +103,15 @@ impl Shipper {
             }
             let batch = Batch::new(from, self.chain, entries)?;
             let id = BlobId::new(BlobKind::Journal, batch.name())?;
-            let blob = self
-                .array
-                .put(&id, Payload::from(batch.seal(&self.key)?))
-                .await?;
-            self.unmerged_bytes += blob.len;
-            self.unmerged.push(blob);
+            let blob = array.put(&id, Payload::from(batch.seal(key)?)).await?;
             self.chain = batch.after();
             self.shipped.send_replace(batch.last());
+            let told = self.merger.send(Shipped::Batch(blob)).await;
+            told.map_err(|_| stopped())?;
         }
     }
+}
+
+fn stopped() -> Error {
+    Error::new(ErrorKind::Unavailable, "the server is shutting down")
 }

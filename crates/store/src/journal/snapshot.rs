@@ -7,7 +7,8 @@ use dolium_array::{BlobId, BlobKind, StoredBlob};
 use dolium_catalog::{BlobKind as RowKind, Change, Entry, Op, TableDef, Val, journaled_tables};
 use dolium_provider::Payload;
 
-use super::{Shipper, SnapshotPart, parse_batch_name, parse_snapshot_name};
+use super::merge::Merger;
+use super::{SnapshotPart, parse_batch_name, parse_snapshot_name};
 use crate::blobs::{blob_row, stored_blob};
 use crate::{Error, Result};
 
@@ -25,7 +26,7 @@ struct Filling {
     number: u32,
 }
 
-impl Shipper {
+impl Merger {
     /// Writes a snapshot of everything up to the base, then removes what it replaces.
     pub(super) async fn snapshot(&mut self) -> Result<()> {
         let mut part = Filling {
@@ -53,6 +54,7 @@ impl Shipper {
         loop {
             let from = after.take();
             let rows = self
+                .desk
                 .catalog
                 .read(move |tx| tx.dump(id, from.as_deref(), PAGE_ROWS))
                 .await;
@@ -84,15 +86,16 @@ impl Shipper {
             rows: std::mem::take(&mut part.entry).encode(),
         };
         let id = BlobId::new(BlobKind::Snapshot, sealed.name())?;
-        let body = Payload::from(sealed.seal(&self.key)?);
+        let body = Payload::from(sealed.seal(&self.desk.key)?);
         // A snapshot of the same point that was cut short may have left this part behind.
         let left = self.record(RowKind::Snapshot, id.name()).await?;
         if let Some(left) = left {
             self.forget(RowKind::Snapshot, left).await?;
         }
-        let blob = self.array.put(&id, body).await?;
-        let row = blob_row(self.array.name(), &blob);
-        self.catalog
+        let blob = self.desk.array.put(&id, body).await?;
+        let row = blob_row(self.desk.array.name(), &blob);
+        self.desk
+            .catalog
             .write(move |tx| tx.insert_blob(&row))
             .await
             .map_err(Error::from)?;
@@ -118,8 +121,9 @@ impl Shipper {
     }
 
     async fn record(&self, kind: RowKind, name: &str) -> Result<Option<StoredBlob>> {
-        let (array, name) = (self.array.name().to_owned(), name.to_owned());
+        let (array, name) = (self.desk.array.name().to_owned(), name.to_owned());
         let row = self
+            .desk
             .catalog
             .read(move |tx| tx.blob(&array, kind, &name))
             .await;
@@ -133,8 +137,9 @@ impl Shipper {
         let mut all = Vec::new();
         let mut after: Option<String> = None;
         loop {
-            let (array, from) = (self.array.name().to_owned(), after.take());
+            let (array, from) = (self.desk.array.name().to_owned(), after.take());
             let page = self
+                .desk
                 .catalog
                 .read(move |tx| tx.blobs(&array, kind, from.as_deref(), RECORDS_PAGE));
             let page = page.await.map_err(Error::from)?;
@@ -151,12 +156,13 @@ impl Shipper {
     /// Removes a blob, its bytes before its record: a crash in between leaves a record of nothing,
     /// which the next snapshot removes again.
     async fn forget(&self, kind: RowKind, blob: StoredBlob) -> Result<()> {
-        if let Err(error) = self.array.delete(&blob).await {
+        if let Err(error) = self.desk.array.delete(&blob).await {
             tracing::warn!(blob = %blob.id, %error, "a replaced journal blob could not be removed");
             return Ok(());
         }
-        let (array, name) = (self.array.name().to_owned(), blob.id.name().to_owned());
+        let (array, name) = (self.desk.array.name().to_owned(), blob.id.name().to_owned());
         let gone = self
+            .desk
             .catalog
             .write(move |tx| tx.delete_blob(&array, kind, &name));
         gone.await.map_err(Error::from)?;

@@ -7,6 +7,7 @@
 //! Promises: rules and document change together; what is not due is not touched (`worker`).
 //! Does not: move data between arrays: a rule that would need it is refused.
 
+mod ending;
 mod rule;
 #[cfg(test)]
 mod rule_tests;

@@ -9,18 +9,16 @@
 //! Does not: promise a time: an end that is due happens in the next pass.
 
 use dolium_catalog::{
-    Cluster, ContainerId, ContainerRow, ReadTx, UploadMarker, VersionListItem, VersionListQuery,
-    VersionMarker, VersionRow, VersionSummary, Versioning, WriteTx,
+    Cluster, ContainerId, ContainerRow, UploadMarker, VersionListItem, VersionListQuery,
+    VersionMarker, VersionSummary,
 };
 
-use super::rule::{self, NEWER_VERSIONS_MAX, Rule, Standing, Subject};
+use super::ending::{end_batch, end_upload};
+use super::rule::{self, Rule, Standing, Subject};
 use super::{micros, rules_of};
-use crate::caller::Caller;
 use crate::clock::now;
-use crate::lock;
 use crate::rows::decode_attributes;
 use crate::store::Store;
-use crate::verbs::{Cause, Occasion, writing};
 use crate::{Result, Status};
 
 /// Containers in one page.
@@ -48,7 +46,7 @@ pub struct LifecycleDone {
 }
 
 impl LifecycleDone {
-    fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: Self) {
         self.expired += other.expired;
         self.removed += other.removed;
         self.markers += other.markers;
@@ -275,7 +273,7 @@ impl Pass<'_> {
     }
 }
 
-fn upload_is_due(rules: &[Rule], path: &[u8], created: i64, day: i64) -> bool {
+pub(super) fn upload_is_due(rules: &[Rule], path: &[u8], created: i64, day: i64) -> bool {
     let due = |rule: &Rule| rule.upload_due(path, created, day);
     rules.iter().filter_map(due).any(|due| due <= now().0)
 }
@@ -346,132 +344,6 @@ impl Walk {
     }
 }
 
-fn is_due(rules: &[Rule], subject: &Subject<'_>, day: i64) -> bool {
+pub(super) fn is_due(rules: &[Rule], subject: &Subject<'_>, day: i64) -> bool {
     rule::first_due(rules, subject, day).is_some_and(|(at, _)| at <= now())
-}
-
-/// Ends those of a batch that are still due, by the rules as they are now.
-pub(super) fn end_batch(
-    tx: &mut WriteTx<'_>,
-    id: ContainerId,
-    day: i64,
-    targets: &[Target],
-) -> Result<LifecycleDone> {
-    let mut done = LifecycleDone::default();
-    if tx.container(id)?.is_none() {
-        return Ok(done);
-    }
-    tx.lock_container(id)?;
-    let Some(container) = tx.container(id)? else {
-        return Ok(done);
-    };
-    let rules = rules_of(&container)?;
-    // Older ones first: when a version became noncurrent is known by the one above it.
-    for (path, serial) in targets.iter().rev() {
-        if let Some(row) = tx.version(id, path, *serial)? {
-            done.add(end_version(tx, &container, &rules, day, &row)?);
-        }
-    }
-    Ok(done)
-}
-
-/// How a version stands now; `None` for a delete marker that hides older versions.
-fn standing_of(tx: &mut ReadTx<'_>, row: &VersionRow) -> Result<Option<Standing>> {
-    let marker = row.cluster == Cluster::Deleted;
-    let (id, path) = (row.container_id, row.path.as_slice());
-    if let Some(since) = tx.superseded(id, path, row.serial)? {
-        let newer = tx.newer_versions(id, path, row.serial, i64::from(NEWER_VERSIONS_MAX) + 1)?;
-        // The newest of them is the current one.
-        let newer = u32::try_from(newer.saturating_sub(1)).unwrap_or_default();
-        return Ok(Some(Standing::Noncurrent {
-            since,
-            newer,
-            marker,
-        }));
-    }
-    Ok(if !marker {
-        Some(Standing::Current)
-    } else if tx.has_older_version(id, path, row.serial)? {
-        None
-    } else {
-        Some(Standing::LoneMarker)
-    })
-}
-
-/// Ends a version if that is still due and nothing guards it.
-fn end_version(
-    tx: &mut WriteTx<'_>,
-    container: &ContainerRow,
-    rules: &[Rule],
-    day: i64,
-    row: &VersionRow,
-) -> Result<LifecycleDone> {
-    let mut done = LifecycleDone::default();
-    let Some(standing) = standing_of(tx, row)? else {
-        return Ok(done);
-    };
-    let attributes = decode_attributes(&row.meta)?;
-    let subject = Subject {
-        path: &row.path,
-        size: row.size as u64,
-        attributes: &attributes,
-        created: row.created,
-        standing,
-    };
-    if !is_due(rules, &subject, day) {
-        return Ok(done);
-    }
-    let nobody = Caller::anonymous();
-    let occasion = Occasion::new(Cause::LifecycleExpiration, &nobody);
-    if standing == Standing::Current && container.versioning != Versioning::Off {
-        if replaces_guarded(tx, container, &row.path)? {
-            return Ok(done);
-        }
-        // The owner of the container asked for it, so the marker is theirs.
-        let owner = tx.users_of_account(container.account_id)?;
-        let author = owner.first().map_or(0, |user| user.id.0);
-        let change = tx.lock_container(container.id)?.seq;
-        writing::write_marker(tx, container, change, &row.path, author, &occasion)?;
-        done.expired = 1;
-        return Ok(done);
-    }
-    if !lock::is_free(&attributes, now())? {
-        return Ok(done);
-    }
-    let change = tx.lock_container(container.id)?.seq;
-    writing::remove_version(tx, container, change, row, &occasion)?;
-    match standing {
-        Standing::Current => done.expired = 1,
-        Standing::LoneMarker => done.markers = 1,
-        Standing::Noncurrent { .. } => done.removed = 1,
-    }
-    Ok(done)
-}
-
-/// Whether a delete marker would take the place of a null version that is guarded.
-fn replaces_guarded(tx: &mut ReadTx<'_>, container: &ContainerRow, path: &[u8]) -> Result<bool> {
-    if container.versioning == Versioning::On {
-        return Ok(false);
-    }
-    match tx.null_version(container.id, path)? {
-        Some(null) => Ok(!lock::is_free(&decode_attributes(&null.meta)?, now())?),
-        None => Ok(false),
-    }
-}
-
-/// Ends an upload if that is still due; says whether it did.
-fn end_upload(tx: &mut WriteTx<'_>, id: ContainerId, day: i64, upload: &str) -> Result<bool> {
-    let Some(container) = tx.container(id)? else {
-        return Ok(false);
-    };
-    let rules = rules_of(&container)?;
-    let due = tx
-        .upload(id, upload)?
-        .is_some_and(|row| upload_is_due(&rules, &row.path, row.created, day));
-    if due {
-        for part in tx.delete_upload(id, upload)? {
-            writing::unlink(tx, &container, &part.list)?;
-        }
-    }
-    Ok(due)
 }

@@ -5,8 +5,9 @@ use dolium_catalog::{
     VersionListItem, VersionListQuery, VersionRow, Versioning,
 };
 
+use super::ending::end_batch;
 use super::rule::{Expiration, Filter, NoncurrentExpiration, Rule, When};
-use super::worker::{LifecycleDone, Target, end_batch};
+use super::worker::{LifecycleDone, Target};
 use super::{LIFECYCLE, RULES};
 use crate::Result;
 use crate::attributes::Attributes;

@@ -17,6 +17,7 @@ use tokio::io::AsyncRead;
 use tokio_tar::{Archive, Entry};
 use tokio_util::io::{ReaderStream, StreamReader};
 
+use super::meter::{Meter, Metered};
 use super::{CONTAINERS_MAX, FAILURES_MAX};
 use crate::answer::{document, title};
 use crate::body::{self, Body};
@@ -28,6 +29,8 @@ use crate::plain::report::{self, Report};
 use crate::service::Front;
 use crate::target::{Target, quote};
 
+/// The most that lies between two files: their names and attributes, and padding.
+const BETWEEN_LEN_MAX: u64 = 1 << 20;
 /// Bytes of a file that are read at a time.
 const PIECE: usize = 64 << 10;
 
@@ -92,13 +95,25 @@ struct Extraction<'a> {
 impl Extraction<'_> {
     async fn run(&mut self, reader: Reader) -> std::result::Result<(), String> {
         let bad = |error: io::Error| format!("Invalid Tar File: {error}");
+        let meter = Meter::default();
+        let reader: Reader = Box::pin(Metered::new(reader, meter.clone()));
         let mut archive = Archive::new(reader);
         let mut entries = archive.entries().map_err(bad)?;
-        while let Some(entry) = entries.next().await {
+        // Where the content of the last entry ends, which may not have been read to its end.
+        let mut content_end = 0u64;
+        loop {
+            let rest = content_end.saturating_sub(meter.read());
+            meter.allow(rest.saturating_add(BETWEEN_LEN_MAX));
+            let Some(entry) = entries.next().await else {
+                return Ok(());
+            };
             let entry = entry.map_err(bad)?;
+            let len = entry.header().size().map_err(bad)?;
+            content_end = meter.read().saturating_add(len);
             if !entry.header().entry_type().is_file() {
                 continue;
             }
+            meter.allow(u64::MAX);
             let name = entry.path_bytes().map_err(bad)?;
             let name = String::from_utf8_lossy(&name).into_owned();
             let Some(target) = self.target(&name) else {
@@ -115,7 +130,6 @@ impl Extraction<'_> {
                 return Err("Max failures exceeded".to_owned());
             }
         }
-        Ok(())
     }
 
     /// Where a file of the archive goes: below what the request addresses.

@@ -4,6 +4,7 @@
 
 mod delete;
 mod extract;
+mod meter;
 
 use dolium_store::{Caller, Condition, DeleteRequest, EtagMatch};
 use http::{Method, Response, StatusCode};
