@@ -183,22 +183,6 @@ def test_lists_as_documents(s3, other, with_acls):
     assert grants(s3.get_object_acl(Bucket=with_acls, Key="k")) == {(SECOND_ID, "READ")}
 
 
-def test_what_others_own_in_ones_bucket(other, s3):
-    """The owner of a bucket may delete what others wrote there, and no more."""
-    name = "dolium-" + uuid.uuid4().hex[:16]
-    other.create_bucket(Bucket=name)
-    try:
-        open_lists(other, name)
-        s3.put_object(Bucket=name, Key="theirs", Body=b"x")
-        for ask in (other.get_object, other.get_object_acl, other.get_object_tagging):
-            assert error_of(ask, Bucket=name, Key="theirs") == DENIED
-        assert not reads(other, name, "theirs")
-        other.delete_object(Bucket=name, Key="theirs")
-    finally:
-        empty(s3, name)
-        s3.delete_bucket(Bucket=name)
-
-
 def test_an_owner_without_grants(other, s3):
     """Lists cannot shut their owner out for good."""
     name = "dolium-" + uuid.uuid4().hex[:16]

@@ -189,6 +189,24 @@ def test_archives_of_endless_names_are_given_up(user: As) -> None:
     assert "too long" in report["Response Body"], report
 
 
+def test_what_others_own_in_ones_bucket_is_theirs(shared_swift: Server, user: As) -> None:
+    owner, writer = s3_of(shared_swift, "test:tester"), s3_of(shared_swift, "test2:tester2")
+    name = "shared-writers"
+    owner.create_bucket(Bucket=name)
+    owner.delete_public_access_block(Bucket=name)
+    ownership = {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
+    owner.put_bucket_ownership_controls(Bucket=name, OwnershipControls=ownership)
+    owner.put_bucket_acl(Bucket=name, ACL="public-read-write")
+    writer.put_object(Bucket=name, Key="theirs", Body=b"x")
+    for ask in (owner.get_object, owner.get_object_acl):
+        with pytest.raises(owner.exceptions.ClientError) as caught:
+            ask(Bucket=name, Key="theirs")
+        assert caught.value.response["Error"]["Code"] == "AccessDenied"
+    assert user("test:tester").ask("GET", f"/{name}/theirs").status_code == 403
+    assert writer.get_object(Bucket=name, Key="theirs")["Body"].read() == b"x"
+    owner.delete_object(Bucket=name, Key="theirs")
+
+
 def test_everybody_is_nobody_where_public_access_is_blocked(shared_swift: Server, user: As) -> None:
     swift, visitor = user("test:tester"), Swift(user("test:tester").url, None)
     swift.ok("PUT", "/blocked", headers={"X-Container-Read": ".r:*,test2:tester2"})
