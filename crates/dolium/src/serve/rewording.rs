@@ -96,7 +96,8 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Rewording<IO> {
         buf: &[u8],
     ) -> Poll<Result<usize>> {
         let this = &mut *self;
-        if this.replacement.is_none() && is_refusal(buf) {
+        // Once an answer has begun, what looks like a refusal is somebody's data.
+        if this.replacement.is_none() && !this.answered && is_refusal(buf) {
             this.replacement = Some(((this.wording)(&this.line), 0));
         }
         this.answered = true;
@@ -120,7 +121,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Rewording<IO> {
         bufs: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
         if let Some(first) = bufs.first()
-            && (self.replacement.is_some() || is_refusal(first))
+            && (self.replacement.is_some() || (!self.answered && is_refusal(first)))
         {
             return self.poll_write(cx, first);
         }
@@ -175,5 +176,20 @@ mod tests {
             said(b"GET /\r\n", b"HTTP/1.1 200 OK\r\n\r\n").await,
             b"HTTP/1.1 200 OK\r\n\r\n"
         );
+    }
+
+    #[tokio::test]
+    async fn data_that_looks_like_a_refusal_is_data() {
+        let data = b"HTTP/1.1 400 Bad Request\r\n\r\n";
+        let (mut client, server) = duplex(1024);
+        let mut server = Rewording::new(server, wording);
+        client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        server.read(&mut [0; 512]).await.unwrap();
+        server.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+        server.write_all(data).await.unwrap();
+        drop(server);
+        let mut heard = Vec::new();
+        client.read_to_end(&mut heard).await.unwrap();
+        assert!(heard.ends_with(data), "{heard:?}");
     }
 }
