@@ -183,8 +183,11 @@ mod tests {
         let data = b"HTTP/1.1 400 Bad Request\r\n\r\n";
         let (mut client, server) = duplex(1024);
         let mut server = Rewording::new(server, wording);
-        client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-        server.read(&mut [0; 512]).await.unwrap();
+        let request = b"GET / HTTP/1.1\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        let mut read = [0; 18];
+        server.read_exact(&mut read).await.unwrap();
+        assert_eq!(&read, request);
         server.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
         server.write_all(data).await.unwrap();
         drop(server);
