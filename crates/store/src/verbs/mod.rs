@@ -6,6 +6,7 @@ mod completions;
 mod container_edits;
 mod containers;
 mod copies;
+mod deletions;
 mod descriptions;
 mod event;
 mod guards;
@@ -34,4 +35,4 @@ pub use settings::{AccessSettings, ContainerOwner, SettingChange};
 pub use uploads::{PART_NUMBER_MAX, UploadEntry};
 
 pub(crate) use copies::load_references;
-pub(crate) use objects::remove_current;
+pub(crate) use deletions::remove_current;

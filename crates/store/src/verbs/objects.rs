@@ -1,16 +1,13 @@
-//! Objects: put, get, head, delete.
+//! Objects: put, get, head.
 
 use std::ops::Range;
 
 use bytes::Bytes;
 use dolium_access::Action;
 use dolium_block::Node;
-use dolium_catalog::{
-    Cluster, ContainerRow, ReadTx, VersionRow, Versioning as RowVersioning, WriteTx,
-};
+use dolium_catalog::{Cluster, ContainerRow, ReadTx, VersionRow};
 use futures::stream::BoxStream;
 
-use super::archive;
 use super::event::{Cause, Occasion};
 use super::guards::settle;
 use super::writing::{self, NewVersion};
@@ -20,12 +17,9 @@ use crate::condition::Present;
 use crate::envelope::{self, CustomerKey, DEFAULTS, Encryption};
 use crate::ingest::{self, Ingested};
 use crate::lifecycle::with_expiry;
-use crate::lock;
 use crate::names::{ContainerName, ObjectPath, Selector, Serial};
 use crate::permission::{self, ReadAction, Target, permitted};
-use crate::request::{
-    ByteRange, Condition, DeleteRequest, Deleted, Description, PutRequest, Reading, Source, Version,
-};
+use crate::request::{ByteRange, Condition, Description, PutRequest, Reading, Source, Version};
 use crate::store::Store;
 use crate::{Error, ErrorKind, Reason, Result, expiry, reader, rows};
 
@@ -228,29 +222,10 @@ impl Store {
         })
         .await
     }
-
-    /// Deletes what the request addresses. Deleting what is not there is no error.
-    pub async fn delete(
-        &self,
-        who: &Caller,
-        container: &ContainerName,
-        path: &ObjectPath,
-        request: DeleteRequest,
-    ) -> Result<Deleted> {
-        let (who, container, path) = (who.clone(), container.clone(), path.clone());
-        self.commit(move |tx| {
-            let row = permission::find(tx, &who, &container)?;
-            match request.version {
-                None => delete_current(tx, &who, &row, &path, &request),
-                Some(version) => delete_version(tx, &who, &row, &path, version, &request),
-            }
-        })
-        .await
-    }
 }
 
 /// The version of a path that a selector means.
-fn select(
+pub(super) fn select(
     tx: &mut ReadTx<'_>,
     container: &ContainerRow,
     path: &[u8],
@@ -324,93 +299,6 @@ fn sees_expired(tx: &mut ReadTx<'_>, who: &Caller, container: &ContainerRow) -> 
             Action::PutBucketPolicy,
             Target::Container,
         )?)
-}
-
-fn delete_current(
-    tx: &mut WriteTx<'_>,
-    who: &Caller,
-    container: &ContainerRow,
-    path: &ObjectPath,
-    request: &DeleteRequest,
-) -> Result<Deleted> {
-    let target = Target::Path(path.as_str().as_bytes());
-    permission::require(tx, who, container, Action::DeleteObject, target)?;
-    let serial = tx.lock_container(container.id)?.seq;
-    if archive::is_on(container) {
-        let occasion = Occasion::new(Cause::Delete, who);
-        let path = path.as_str().as_bytes();
-        let found = archive::delete(tx, container, serial, path, &occasion)?;
-        return Ok(Deleted {
-            absent: !found,
-            ..Deleted::default()
-        });
-    }
-    writing::check(tx, container, path, &request.condition)?;
-    remove_current(
-        tx,
-        &Occasion::new(Cause::Delete, who),
-        container,
-        serial,
-        path,
-    )
-}
-
-/// What a deletion without a version does under the container's versioning.
-pub(crate) fn remove_current(
-    tx: &mut WriteTx<'_>,
-    occasion: &Occasion<'_>,
-    container: &ContainerRow,
-    serial: i64,
-    path: &ObjectPath,
-) -> Result<Deleted> {
-    let path = path.as_str().as_bytes();
-    let who = occasion.who();
-    if container.versioning == RowVersioning::Off {
-        let Some(gone) = tx.head(container.id, path)? else {
-            return Ok(Deleted::default());
-        };
-        lock::check_delete(tx, who, container, &gone, false)?;
-        writing::remove_version(tx, container, serial, &gone, occasion)?;
-        return Ok(Deleted::default());
-    }
-    let marker = writing::write_marker(tx, container, serial, path, who.author().0, occasion)?;
-    Ok(Deleted {
-        marker: Some((Serial(marker.serial), marker.null_version)),
-        ..Deleted::default()
-    })
-}
-
-fn delete_version(
-    tx: &mut WriteTx<'_>,
-    who: &Caller,
-    container: &ContainerRow,
-    path: &ObjectPath,
-    version: Selector,
-    request: &DeleteRequest,
-) -> Result<Deleted> {
-    let path = path.as_str().as_bytes();
-    let action = Action::DeleteObjectVersion;
-    permission::require(tx, who, container, action, Target::Path(path))?;
-    let serial = tx.lock_container(container.id)?.seq;
-    let head = tx.head(container.id, path)?;
-    let gone = match select(tx, container, path, head, version) {
-        Ok(gone) => gone,
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            request.condition.check_write(None)?;
-            return Ok(Deleted::default());
-        }
-        Err(error) => return Err(error),
-    };
-    request.condition.check_write(Some(Present::of(&gone)))?;
-    lock::check_delete(tx, who, container, &gone, request.bypass_governance)?;
-    let occasion = Occasion::new(Cause::Delete, who);
-    writing::remove_version(tx, container, serial, &gone, &occasion)?;
-    let marker = gone.cluster == Cluster::Deleted;
-    Ok(Deleted {
-        marker: None,
-        removed: Some((Serial(gone.serial), marker)),
-        absent: false,
-    })
 }
 
 /// The bytes that a range asks for of an object of `size` bytes.

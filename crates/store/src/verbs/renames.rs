@@ -3,8 +3,9 @@
 use dolium_access::Action;
 use dolium_block::Node;
 
+use super::deletions::remove_current;
 use super::event::{Cause, Occasion};
-use super::objects::{existing, remove_current};
+use super::objects::existing;
 use super::writing::{self, NewVersion};
 use crate::caller::Caller;
 use crate::condition::Present;
