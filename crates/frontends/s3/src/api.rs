@@ -15,9 +15,9 @@ use crate::access_log::AccessLog;
 use crate::error::{not_configured, of_store};
 use crate::service::S3Settings;
 use crate::{
-    access, access_log, acl, bucket, copy, cors, encryption, lifecycle, listing, multipart,
-    notification, object, object_attributes, object_lock, part, payment, reading, tagging,
-    version_listing, website,
+    access, access_log, acl, bucket, completion, copy, cors, encryption, lifecycle, listing,
+    multipart, notification, object, object_attributes, object_lock, part, payment, reading,
+    tagging, version_listing, website,
 };
 
 /// The operations over one store.
@@ -215,7 +215,7 @@ operations! {
         list_object_versions(ListObjectVersionsInput) -> ListObjectVersionsOutput: version_listing::versions;
         list_multipart_uploads(ListMultipartUploadsInput) -> ListMultipartUploadsOutput: version_listing::uploads;
         create_multipart_upload(CreateMultipartUploadInput) -> CreateMultipartUploadOutput: multipart::create;
-        complete_multipart_upload(CompleteMultipartUploadInput) -> CompleteMultipartUploadOutput: multipart::complete;
+        complete_multipart_upload(CompleteMultipartUploadInput) -> CompleteMultipartUploadOutput: completion::complete;
         abort_multipart_upload(AbortMultipartUploadInput) -> AbortMultipartUploadOutput: multipart::abort;
         upload_part(UploadPartInput) -> UploadPartOutput: part::put;
         upload_part_copy(UploadPartCopyInput) -> UploadPartCopyOutput: part::copy;

@@ -27,6 +27,7 @@ mod bucket;
 mod checksum;
 mod chunked;
 mod circumstances;
+mod completion;
 mod composite;
 mod condition;
 mod copy;
