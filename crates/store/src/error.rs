@@ -107,8 +107,6 @@ pub enum Reason {
     BadPolicy,
     /// The access block forbids what would open the container to everybody.
     PublicBlocked,
-    /// The setting asked for is not there.
-    NoSuchSetting,
     /// The container has no object lock.
     LockMissing,
     /// A retention that makes no sense.

@@ -95,7 +95,6 @@ fn code_of_reason(reason: Reason) -> S3ErrorCode {
         Reason::AclsWithOwnership => unnamed("InvalidBucketAclWithObjectOwnership"),
         Reason::BadPolicy => S3ErrorCode::MalformedPolicy,
         Reason::PublicBlocked | Reason::Locked => S3ErrorCode::AccessDenied,
-        Reason::NoSuchSetting => unnamed("NoSuchConfiguration"),
         Reason::LockMissing => S3ErrorCode::InvalidRequest,
         Reason::BadRetentionPeriod => unnamed("InvalidRetentionPeriod"),
         Reason::BadRetention => S3ErrorCode::InvalidArgument,
@@ -182,7 +181,7 @@ mod tests {
         (ErrorKind::Unexpected, "InternalError", 500),
     ];
 
-    const REASONS: [(Reason, &str, u16); 35] = [
+    const REASONS: [(Reason, &str, u16); 34] = [
         (Reason::WrongKey, "InvalidRequest", 400),
         (Reason::NoSuchKeyName, "KMS.NotFoundException", 400),
         (Reason::BadRetentionPeriod, "InvalidRetentionPeriod", 400),
@@ -195,7 +194,6 @@ mod tests {
         (Reason::BadPolicy, "MalformedPolicy", 400),
         (Reason::PublicBlocked, "AccessDenied", 403),
         (Reason::Locked, "AccessDenied", 403),
-        (Reason::NoSuchSetting, "NoSuchConfiguration", 404),
         (Reason::LockMissing, "InvalidRequest", 400),
         (Reason::BadRetention, "InvalidArgument", 400),
         (Reason::VersioningNeeded, "InvalidBucketState", 409),

@@ -255,8 +255,7 @@ impl S3FrontEnd {
 
     async fn prepare(&self, request: Request<Body>, verdict: &Verdict) -> S3Result<Request<Body>> {
         let (mut parts, body) = request.into_parts();
-        let kind = guard::inspect(&mut parts, &self.0.rules, now_seconds())?;
-        let mechanism = guard::mechanism(&parts)?;
+        let (mechanism, kind) = guard::inspect(&mut parts, &self.0.rules, now_seconds())?;
         if matches!(mechanism, Mechanism::V2Header | Mechanism::V2Query) {
             let claim = Claim::of_request(&parts, &self.0.rules.domains)?;
             let (_, secret) = auth::lookup(&self.0.identity, &claim.access_key).await?;

@@ -121,8 +121,7 @@ fn status_of_reason(reason: Reason) -> StatusCode {
         | Reason::NoSuchObject
         | Reason::DeleteMarker
         | Reason::NoSuchVersion
-        | Reason::NoSuchUpload
-        | Reason::NoSuchSetting => S::NOT_FOUND,
+        | Reason::NoSuchUpload => S::NOT_FOUND,
         Reason::ContainerYours | Reason::ContainerTaken => S::ACCEPTED,
         Reason::ContainerNotEmpty
         | Reason::OtherArray

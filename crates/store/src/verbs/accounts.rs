@@ -85,17 +85,28 @@ fn absent(name: &AccountName) -> Error {
     Error::because(ErrorKind::NotFound, Reason::NoSuchAccount, context)
 }
 
-/// The account, to which the caller must be at least this.
+/// The account, if it is there, to which the caller must be at least this.
+fn admitted(
+    tx: &mut ReadTx<'_>,
+    who: &Caller,
+    name: &AccountName,
+    least: Standing,
+) -> Result<(Option<AccountRow>, Standing)> {
+    let (account, standing) = standing::in_account(tx, who, name)?;
+    if standing < least {
+        return Err(stranger());
+    }
+    Ok((account, standing))
+}
+
+/// The account, which must be there, and to which the caller must be at least this.
 fn known(
     tx: &mut ReadTx<'_>,
     who: &Caller,
     name: &AccountName,
     least: Standing,
 ) -> Result<(AccountRow, Standing)> {
-    let (account, standing) = standing::in_account(tx, who, name)?;
-    if standing < least {
-        return Err(stranger());
-    }
+    let (account, standing) = admitted(tx, who, name, least)?;
     Ok((account.ok_or_else(|| absent(name))?, standing))
 }
 
@@ -106,10 +117,7 @@ pub(super) fn known_or_made(
     name: &AccountName,
     least: Standing,
 ) -> Result<(AccountRow, Standing)> {
-    let (account, standing) = standing::in_account(tx, who, name)?;
-    if standing < least {
-        return Err(stranger());
-    }
+    let (account, standing) = admitted(tx, who, name, least)?;
     let account = match account {
         Some(account) => account,
         None if standing < Standing::Owner => return Err(absent(name)),

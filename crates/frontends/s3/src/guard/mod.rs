@@ -81,8 +81,13 @@ pub(crate) struct Rules {
     pub(crate) sigv2: bool,
 }
 
-/// Checks a request; may add headers that a signed query carries. `now` is in seconds since 1970.
-pub(crate) fn inspect(parts: &mut Parts, rules: &Rules, now: i64) -> S3Result<BodyKind> {
+/// Checks a request; may add headers that a signed query carries. `now` is in seconds since 1970. Gives
+/// how the request is signed and how its body must be wrapped.
+pub(crate) fn inspect(
+    parts: &mut Parts,
+    rules: &Rules,
+    now: i64,
+) -> S3Result<(Mechanism, BodyKind)> {
     let query = Query::parse(parts.uri.query());
     refuse_foreign(parts, &query, &rules.domains)?;
     let mechanism = mechanism::of_request(&parts.headers, &query)?;
@@ -101,7 +106,8 @@ pub(crate) fn inspect(parts: &mut Parts, rules: &Rules, now: i64) -> S3Result<Bo
         Mechanism::V2Header => v2::check_header(&parts.headers, &query, now)?,
         Mechanism::V2Query => v2::check_query(&mut parts.headers, &query, now)?,
     }
-    body_kind(parts, &query, &rules.domains, mechanism)
+    let kind = body_kind(parts, &query, &rules.domains, mechanism)?;
+    Ok((mechanism, kind))
 }
 
 /// The mechanism of a request.

@@ -27,7 +27,9 @@ fn run(method: &str, uri: &str, headers: &[(&str, &str)]) -> Result<BodyKind, St
         request = request.header(*name, *value);
     }
     let (mut parts, ()) = request.body(()).unwrap().into_parts();
-    inspect(&mut parts, &rules(false), NOW).map_err(|error| error.code().as_str().to_owned())
+    inspect(&mut parts, &rules(false), NOW)
+        .map(|(_, kind)| kind)
+        .map_err(|error| error.code().as_str().to_owned())
 }
 
 fn check(uri: &str, headers: &[(&str, &str)], code: Option<&str>) {

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use async_compression::tokio::bufread::{BzDecoder, GzipDecoder};
-use dolium_store::{Condition, DigestSet, Error, ErrorKind, Finish, PutRequest, Reason, Version};
+use dolium_store::{Condition, Error, ErrorKind, Reason, Version};
 use futures::{StreamExt, TryStreamExt};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyStream;
@@ -25,6 +25,7 @@ use crate::describe;
 use crate::error::{Refusal, Result, of_store};
 use crate::info::FILE_LEN_MAX;
 use crate::plain::Call;
+use crate::plain::object::put::tagged;
 use crate::plain::report::{self, Report};
 use crate::service::Front;
 use crate::target::{Target, quote};
@@ -182,24 +183,8 @@ impl Extraction<'_> {
             let context = "the archive broke off";
             Error::because(ErrorKind::Invalid, Reason::BodyFailed, context).with_source(error)
         };
-        let put = PutRequest {
-            body: ReaderStream::with_capacity(entry, PIECE)
-                .map_err(broken)
-                .boxed(),
-            len: Some(len),
-            len_max: FILE_LEN_MAX,
-            digests: DigestSet {
-                md5: true,
-                ..DigestSet::default()
-            },
-            encryption: None,
-            finish: Box::new(|digests| {
-                Ok(Finish {
-                    etag: digests.md5.map(hex::encode).unwrap_or_default(),
-                    checksums: Vec::new(),
-                })
-            }),
-        };
+        let body = ReaderStream::with_capacity(entry, PIECE).map_err(broken);
+        let put = tagged(body.boxed(), Some(len), None);
         let condition = Condition::default();
         let stored = front
             .store

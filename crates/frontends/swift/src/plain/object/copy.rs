@@ -3,13 +3,10 @@
 //! A copy of all of one version moves no data. A copy of a range, or of an object that consists of others,
 //! reads and stores what the client would have got.
 
-use dolium_store::{
-    Condition, CopyRequest, DigestSet, EtagMatch, Finish, Guards, PutRequest, Selector, Source,
-    Version,
-};
+use dolium_store::{Condition, CopyRequest, EtagMatch, Guards, Selector, Source, Version};
 use http::{Method, Response};
 
-use super::put::{condition, created};
+use super::put::{condition, created, tagged};
 use super::read::{Content, Shown, show};
 use crate::answer::set;
 use crate::body::Body;
@@ -199,22 +196,7 @@ async fn store(
         return Ok(Ok((copied.map_err(of_store)?, changed)));
     }
     let bytes = shown.read(range.unwrap_or(0..shown.size)).await?;
-    let put = PutRequest {
-        body: bytes,
-        len: Some(len),
-        len_max: FILE_LEN_MAX,
-        digests: DigestSet {
-            md5: true,
-            ..DigestSet::default()
-        },
-        encryption: None,
-        finish: Box::new(|digests| {
-            Ok(Finish {
-                etag: digests.md5.map(hex::encode).unwrap_or_default(),
-                checksums: Vec::new(),
-            })
-        }),
-    };
+    let put = tagged(bytes, Some(len), None);
     let stored = front
         .store
         .put(&call.caller, &container, &path, description, condition, put);

@@ -8,7 +8,7 @@ use dolium_store::{
 use http::{HeaderMap, Response, StatusCode};
 
 use crate::answer::{bare, set};
-use crate::body::{self, Body};
+use crate::body::{self, Body, Bytestream};
 use crate::condition::unquoted;
 use crate::describe;
 use crate::error::{Refusal, Result, of_store};
@@ -44,8 +44,21 @@ pub(in crate::plain) async fn store(front: &Front, call: Call) -> Result<Version
     let claimed = call
         .header("etag")
         .map(|tag| unquoted(tag.trim()).to_ascii_lowercase());
-    let put = PutRequest {
-        body: body::incoming(call.body.open()),
+    let put = tagged(body::incoming(call.body.open()), len, claimed);
+    let stored = front
+        .store
+        .put(&call.caller, &container, &path, description, condition, put);
+    stored.await.map_err(of_store)
+}
+
+/// A body whose MD5 becomes the object's tag, which must be the claimed one if one is claimed.
+pub(in crate::plain) fn tagged(
+    body: Bytestream,
+    len: Option<u64>,
+    claimed: Option<String>,
+) -> PutRequest {
+    PutRequest {
+        body,
         len,
         len_max: FILE_LEN_MAX,
         digests: DigestSet {
@@ -54,11 +67,7 @@ pub(in crate::plain) async fn store(front: &Front, call: Call) -> Result<Version
         },
         encryption: None,
         finish: Box::new(move |digests| finish(digests, claimed)),
-    };
-    let stored = front
-        .store
-        .put(&call.caller, &container, &path, description, condition, put);
-    stored.await.map_err(of_store)
+    }
 }
 
 /// Names the tag, if the body is what the client said it is.

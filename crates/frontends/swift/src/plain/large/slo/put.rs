@@ -4,10 +4,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use dolium_store::{
-    AccountName, Caller, Condition, Description, DigestSet, Error, ErrorKind, Finish, PutRequest,
-    Store, Version,
-};
+use dolium_store::{AccountName, Caller, Condition, Description, Error, ErrorKind, Store, Version};
 use futures::{StreamExt, stream};
 use http::{HeaderMap, Response, StatusCode};
 
@@ -20,7 +17,7 @@ use crate::describe;
 use crate::error::{Refusal, Result, of_store};
 use crate::listing::format::Format;
 use crate::metadata::SWIFT;
-use crate::plain::object::put::condition;
+use crate::plain::object::put::{condition, tagged};
 use crate::plain::report::{self, Report};
 use crate::plain::symlink::follow;
 use crate::plain::{Call, source};
@@ -235,22 +232,8 @@ impl Writer {
         let text = serde_json::to_vec(parts).map_err(|error| {
             Error::new(ErrorKind::Unexpected, "a manifest cannot be written").with_source(error)
         })?;
-        let put = PutRequest {
-            len: Some(text.len() as u64),
-            len_max: u64::MAX,
-            body: body::incoming(body::whole(text)),
-            digests: DigestSet {
-                md5: true,
-                ..DigestSet::default()
-            },
-            encryption: None,
-            finish: Box::new(|digests| {
-                Ok(Finish {
-                    etag: digests.md5.map(hex::encode).unwrap_or_default(),
-                    checksums: Vec::new(),
-                })
-            }),
-        };
+        let len = text.len() as u64;
+        let put = tagged(body::incoming(body::whole(text)), Some(len), None);
         let Self {
             description,
             condition,
