@@ -7,8 +7,8 @@
 //! the service vouches in the same request.
 //!
 //! Containers may list who reads and who writes them (`access`: `read`, `write`). Neither standing nor lists
-//! say anything about objects that somebody else owns. Elements that let everybody in do not count while the container's
-//! public access block ignores public grants or restricts public buckets.
+//! say anything about objects that somebody else owns. Elements that let everybody in do not count while
+//! the container's public access block ignores public grants or restricts public buckets.
 //!
 //! Promises: what cannot be read closes.
 
@@ -70,11 +70,14 @@ impl AccountGrants {
 
     fn standing_of(&self, groups: &[String]) -> Standing {
         let has = |list: &[String]| list.iter().any(|name| groups.contains(name));
-        match () {
-            () if has(&self.admin) => Standing::Owner,
-            () if has(&self.read_write) => Standing::Writer,
-            () if has(&self.read_only) => Standing::Reader,
-            () => Standing::Stranger,
+        if has(&self.admin) {
+            Standing::Owner
+        } else if has(&self.read_write) {
+            Standing::Writer
+        } else if has(&self.read_only) {
+            Standing::Reader
+        } else {
+            Standing::Stranger
         }
     }
 }
