@@ -9,7 +9,12 @@ use crate::value::{Val, params};
 use crate::{Error, ErrorKind, Result};
 
 /// The migrations in order; the version of a database is how many of them it has had.
-const MIGRATIONS: &[&str] = &[schema::VERSION_1, schema::VERSION_2, schema::VERSION_3];
+const MIGRATIONS: &[&str] = &[
+    schema::VERSION_1,
+    schema::VERSION_2,
+    schema::VERSION_3,
+    schema::VERSION_4,
+];
 
 /// Where `meta` keeps the version.
 pub(crate) const SCHEMA_VERSION_KEY: &str = "schema_version";
@@ -100,17 +105,23 @@ fn column_type(dialect: Dialect, name: &'static str) -> &'static str {
         // Names must sort by their bytes, as they do in SQLite, whatever the database's locale is.
         (Dialect::Postgres, "TEXT") => "TEXT COLLATE \"C\"",
         (Dialect::Postgres, "WITHOUT ROWID") => "",
+        (Dialect::Postgres, "lower(hex(k.pack))") => "encode(k.pack, 'hex')",
         _ => name,
     }
 }
 
-/// The schema is written in SQLite's words; the other engine's differ in four.
+/// The schema is written in SQLite's words; the other engine's differ in five.
 fn translate(dialect: Dialect, sql: &str) -> String {
-    ["INTEGER", "BLOB", "TEXT", "WITHOUT ROWID"]
-        .iter()
-        .fold(sql.to_owned(), |sql, word| {
-            sql.replace(word, column_type(dialect, word))
-        })
+    const WORDS: [&str; 5] = [
+        "INTEGER",
+        "BLOB",
+        "TEXT",
+        "WITHOUT ROWID",
+        "lower(hex(k.pack))",
+    ];
+    WORDS.iter().fold(sql.to_owned(), |sql, word| {
+        sql.replace(word, column_type(dialect, word))
+    })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The schema, in SQLite's words (`migration` translates four of them for PostgreSQL).
+//! The schema, in SQLite's words (`migration` translates five of them for PostgreSQL).
 //!
 //! All times are microseconds since the epoch, all identifiers integers. Every table leads with the
 //! account or the container. A migration that was released is never edited: add another.
@@ -101,4 +101,40 @@ CREATE TABLE account_attributes (account_id INTEGER PRIMARY KEY, attributes BLOB
 CREATE TABLE expiry (
     at INTEGER NOT NULL, container_id INTEGER NOT NULL, path BLOB NOT NULL,
     serial INTEGER NOT NULL, PRIMARY KEY (at, container_id, path, serial)) WITHOUT ROWID;
+";
+
+/// Blocks have a place in each array that holds them, so that one array's objects do not depend on another's; and versions
+/// that are on their way from one array to another. Packs know their array, so what was there before is sorted by them.
+pub(crate) const VERSION_4: &str = "
+CREATE TABLE placed_block (
+    id BLOB NOT NULL, array_name TEXT NOT NULL, pack BLOB NOT NULL, start INTEGER NOT NULL,
+    sealed_len INTEGER NOT NULL, len INTEGER NOT NULL, codec INTEGER NOT NULL,
+    is_node INTEGER NOT NULL, unref_at INTEGER, PRIMARY KEY (id, array_name)) WITHOUT ROWID;
+INSERT INTO placed_block
+    SELECT k.id, b.array_name, k.pack, k.start, k.sealed_len, k.len, k.codec, k.is_node, k.unref_at
+    FROM block k JOIN blob b ON b.kind = 0 AND b.name = lower(hex(k.pack));
+CREATE TABLE placed_ref (
+    block_id BLOB NOT NULL, account_id INTEGER NOT NULL, array_name TEXT NOT NULL,
+    refs INTEGER NOT NULL, PRIMARY KEY (block_id, account_id, array_name)) WITHOUT ROWID;
+INSERT INTO placed_ref
+    SELECT r.block_id, r.account_id, k.array_name, r.refs
+    FROM block_ref r JOIN placed_block k ON k.id = r.block_id;
+CREATE TABLE placed_released (
+    account_id INTEGER NOT NULL, array_name TEXT NOT NULL, block_id BLOB NOT NULL,
+    times INTEGER NOT NULL, PRIMARY KEY (account_id, array_name, block_id)) WITHOUT ROWID;
+INSERT INTO placed_released
+    SELECT d.account_id, k.array_name, d.block_id, d.times
+    FROM released d JOIN placed_block k ON k.id = d.block_id;
+DROP TABLE block;
+DROP TABLE block_ref;
+DROP TABLE released;
+ALTER TABLE placed_block RENAME TO block;
+ALTER TABLE placed_ref RENAME TO block_ref;
+ALTER TABLE placed_released RENAME TO released;
+CREATE INDEX block_pack ON block (pack, sealed_len);
+CREATE INDEX block_unref ON block (unref_at) WHERE unref_at IS NOT NULL;
+CREATE INDEX released_block ON released (block_id);
+CREATE TABLE movement (
+    container_id INTEGER NOT NULL, path BLOB NOT NULL, serial INTEGER NOT NULL,
+    requested INTEGER NOT NULL, PRIMARY KEY (container_id, path, serial)) WITHOUT ROWID;
 ";

@@ -109,6 +109,16 @@ impl<'a> Intake<'a> {
         self.store_nodes().await
     }
 
+    /// Stores a block of another array that the list names, unless it is here.
+    pub(crate) async fn carry(&mut self, from: &Lane, id: BlockId) -> Result<()> {
+        if !self.tickets.contains_key(&id)
+            && let Some(ticket) = carry(from, self.lane, id, false).await?
+        {
+            self.tickets.insert(id, ticket);
+        }
+        Ok(())
+    }
+
     async fn enter_next(&mut self) -> Result<()> {
         let Some((len, job)) = self.jobs.pop_front() else {
             return Ok(());
@@ -170,6 +180,24 @@ impl<'a> Intake<'a> {
                 nodes: self.node_references,
             },
         ))
+    }
+}
+
+/// Stores a block of one array in another; `None` when it is there already.
+pub(crate) async fn carry(
+    from: &Lane,
+    to: &Lane,
+    id: BlockId,
+    is_node: bool,
+) -> Result<Option<Ticket>> {
+    if id.is_zero() || to.is_known(id).await? {
+        return Ok(None);
+    }
+    let content = from.read_block(id).await?;
+    let permit = to.packer.permit(content.len()).await?;
+    match place(to.clone(), content, permit, is_node).await? {
+        Placed::Known(_) => Ok(None),
+        Placed::Coming(_, ticket) => Ok(Some(ticket)),
     }
 }
 

@@ -25,9 +25,11 @@ mod journal;
 mod lane;
 mod lifecycle;
 mod lock;
+mod movement;
 mod names;
 mod packer;
 mod permission;
+mod place;
 mod reader;
 mod recover;
 mod relink;
@@ -52,11 +54,13 @@ pub use lifecycle::{
     NoncurrentTransition, RULE_ID_LEN_MAX, RULES_MAX, Rule, Transition, When, expiry_of,
 };
 pub use lock::{ContainerLock, LockDefault, LockMode, LockPeriod, Retention};
+pub use movement::Moved;
 pub use names::{
     ACCOUNT_NAME_LEN_MAX, AccountName, CONTAINER_NAME_LEN_MAX, ContainerName, Instant, ObjectPath,
     PATH_LEN_MAX, Selector, Serial,
 };
 pub use permission::ReadAction;
+pub use place::STANDARD_CLASS;
 pub use recover::{RecoverProgress, Recovered, recover};
 pub use request::{
     AccountEntry, AclRequest, Body, ByteRange, CompleteHook, CompleteRequest, Condition, Container,

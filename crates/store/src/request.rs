@@ -80,6 +80,8 @@ pub struct Version {
     pub encrypted: Option<EncryptedBy>,
     /// When it ends by itself and by which rule, as far as the verb that answered looked.
     pub expiry: Option<(Instant, String)>,
+    /// The array that keeps its content, or will once it has been moved there.
+    pub array: Box<str>,
     /// What clients said of it.
     pub attributes: Attributes,
 }
@@ -176,6 +178,8 @@ pub struct Description {
     pub attributes: Attributes,
     /// Guards.
     pub guards: Guards,
+    /// The storage class asked for; `None` is the container's array.
+    pub class: Option<String>,
 }
 
 /// An object addressed for reading or copying.
@@ -210,6 +214,9 @@ pub struct CopyRequest {
     pub tags: Option<Namespace>,
     /// Guards of the copy; those of the source are never copied.
     pub guards: Guards,
+    /// The storage class of the copy; `None` is the array of its container. Until its blocks have been moved there,
+    /// they stay where the source's are.
+    pub class: Option<String>,
     /// What the copy is encrypted with; `None` is the container's default.
     pub encryption: Option<Encryption>,
     /// Refused when source and destination are the same object and nothing is replaced.
@@ -338,6 +345,8 @@ pub struct Upload {
     pub author: i64,
     /// When it was begun.
     pub created: Instant,
+    /// The array that keeps its parts.
+    pub array: Box<str>,
 }
 
 impl Upload {

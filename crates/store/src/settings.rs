@@ -45,6 +45,8 @@ pub struct StoreSettings {
     pub pack_len: usize,
     /// Names of keys that objects may be encrypted with, beside the repository's own.
     pub named_keys: Vec<String>,
+    /// Arrays that clients know as a storage class of another name, with that name.
+    pub classes: Vec<(String, String)>,
     /// The length of a day as lifecycle rules count it.
     pub lifecycle_day: Duration,
     /// Runs the background work (journal merging, collection, lifecycle) in this process.
@@ -61,6 +63,7 @@ impl Default for StoreSettings {
             read_ahead_blocks_max: 8,
             pack_len: 16 << 20,
             named_keys: Vec::new(),
+            classes: Vec::new(),
             lifecycle_day: Duration::from_secs(24 * 3600),
             background: true,
         }

@@ -6,7 +6,7 @@
 use crate::engine::postgres::PostgresConnection;
 use crate::engine::sqlite::SqliteConnection;
 use crate::engine::{Dialect, Engine, Fault, Sql};
-use crate::rows::{AccountId, BlobKind, ContainerId};
+use crate::rows::{AccountId, BlobKind, ContainerId, Holder, MovementRow};
 use crate::value::Val;
 use crate::{ListQuery, ReadTx, Result, VersionListQuery, VersionMarker, WriteTx, migration};
 
@@ -192,8 +192,22 @@ fn sqlite_seeks() {
     check(sql, "block_pack", |tx| tx.pack_usage(None, 10));
     check(sql, "USING", |tx| tx.outbox_after(5, 10));
     check(sql, "USING", |tx| {
-        tx.has_blocks(AccountId(1), &[dolium_block::BlockId::of(b"x")])
+        let holder = Holder {
+            account: AccountId(1),
+            array: "a".to_owned(),
+        };
+        tx.has_blocks(&holder, &[dolium_block::BlockId::of(b"x")])
     });
+    check(sql, "USING", |tx| {
+        tx.places(dolium_block::BlockId::of(b"x"))
+    });
+    let last = MovementRow {
+        container_id: CONTAINER,
+        path: b"p".to_vec(),
+        serial: 1,
+        requested: 1,
+    };
+    check(sql, "USING", |tx| tx.movements(Some(&last), 10));
 }
 
 #[test]

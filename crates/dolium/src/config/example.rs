@@ -77,6 +77,15 @@ layout = "erasure:3+1"         # or "mirror:2", "erasure:4+2" …
 providers = ["disk", "nas", "bucket-a", "bucket-b"]
 # degraded_writes = "allow"    # "refuse": a write needs one shard more than a read
 
+# More arrays are more storage classes (and Swift policies), of the array's name or of one that clients know. Objects
+# go there by the class of a request, or by lifecycle rules. A provider serves one array; two may lie in one service,
+# below different roots.
+# [[array]]
+# name = "cold"
+# layout = "mirror:2"
+# providers = ["bucket-c", "bucket-d"]
+# storage_class = "GLACIER_IR"
+
 # Who may be told of objects that come and go. A bucket's notification configuration names a target
 # by its ARN, here arn:dolium:sqs::hook.
 # [[notify]]

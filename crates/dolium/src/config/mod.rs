@@ -225,6 +225,8 @@ pub(crate) struct ArrayConfig {
     pub(crate) providers: Vec<Spanned<String>>,
     #[serde(default)]
     pub(crate) degraded_writes: DegradedWrites,
+    /// The S3 storage class that means this array, where that is not its name.
+    pub(crate) storage_class: Option<Spanned<String>>,
 }
 
 /// Whether a write may be answered with just enough shards to read it back.

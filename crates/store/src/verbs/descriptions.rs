@@ -17,13 +17,14 @@ use crate::envelope::SEALED;
 use crate::lock::{self, LOCK};
 use crate::names::{ContainerName, ObjectPath};
 use crate::permission::{ACCESS, TAGS, Target, permitted};
+use crate::place::PLACE;
 use crate::request::{Description, Guards, Version};
 use crate::rows::{decode_attributes, encode_attributes};
 use crate::store::Store;
 use crate::{Error, ErrorKind, Reason, Result, expiry, rows};
 
 /// The namespaces that stay as they are, whatever an edit makes of them.
-const KEPT: [&str; 6] = [ACCESS, LOCK, SEALED, CHECKSUM, UPLOAD, TAGS];
+const KEPT: [&str; 7] = [ACCESS, LOCK, SEALED, CHECKSUM, UPLOAD, TAGS, PLACE];
 
 /// Changes a description inside the transaction; may run more than once.
 pub type DescriptionEdit = Arc<dyn Fn(&mut Description) -> Result<()> + Send + Sync>;
@@ -57,6 +58,7 @@ impl Store {
                 content_type: row.content_type.clone(),
                 attributes: before.clone(),
                 guards: Guards::default(),
+                class: None,
             };
             edit(&mut after)?;
             for namespace in KEPT {

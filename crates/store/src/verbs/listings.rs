@@ -6,6 +6,7 @@ use dolium_catalog::{ListItem, ListQuery, VersionListItem, VersionListQuery, Ver
 use crate::caller::Caller;
 use crate::names::{ContainerName, Selector};
 use crate::permission::{Target, permitted};
+use crate::place::with_array;
 use crate::request::{ListEntry, ListPage, ListRequest};
 use crate::rows;
 use crate::store::Store;
@@ -38,7 +39,9 @@ impl Store {
             let mut entries = Vec::with_capacity(page.items.len());
             for item in page.items {
                 entries.push(match item {
-                    ListItem::Object(object) => ListEntry::Version(rows::summary(*object, true)?),
+                    ListItem::Object(object) => {
+                        ListEntry::Version(with_array(&row, rows::summary(*object, true)?))
+                    }
                     ListItem::Prefix(prefix) => ListEntry::Prefix(utf8(prefix)?),
                 });
             }
@@ -91,7 +94,8 @@ impl Store {
             for item in page.items {
                 entries.push(match item {
                     VersionListItem::Version(item) => {
-                        ListEntry::Version(rows::summary(item.version, item.latest)?)
+                        let version = rows::summary(item.version, item.latest)?;
+                        ListEntry::Version(with_array(&row, version))
                     }
                     VersionListItem::Prefix(prefix) => ListEntry::Prefix(utf8(prefix)?),
                 });

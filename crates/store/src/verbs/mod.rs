@@ -27,8 +27,8 @@ pub use archive::{
 pub use container_edits::{ContainerEdit, ContainerSettings, ContainerView};
 pub use containers::ContainerRequest;
 pub use descriptions::DescriptionEdit;
-pub(crate) use event::Occasion;
 pub use event::{Cause, EVENT, REQUEST_ID};
+pub(crate) use event::{Occasion, sent};
 pub use opened::Opened;
 pub(crate) use settings::change;
 pub use settings::{AccessSettings, ContainerOwner, SettingChange};

@@ -19,6 +19,7 @@ use crate::ingest::{self, Ingested};
 use crate::lifecycle::with_expiry;
 use crate::names::{ContainerName, ObjectPath, Selector, Serial};
 use crate::permission::{self, ReadAction, Target, permitted};
+use crate::place::Place;
 use crate::request::{ByteRange, Condition, Description, PutRequest, Reading, Source, Version};
 use crate::store::Store;
 use crate::{Error, ErrorKind, Reason, Result, expiry, reader, rows};
@@ -58,7 +59,8 @@ impl Store {
         let key = encryption
             .and_then(|encryption| envelope::begin(&self.inner.keys, &encryption, attributes));
         let (keystream, salt) = key.as_ref().map(envelope::segment).unzip();
-        let (lane, chunking) = (self.lane(&row)?, rows::chunking(&row)?);
+        let place = self.place_for(&row, description.class.as_deref())?;
+        let (lane, chunking) = (self.lane_of(&place)?, rows::chunking(&row)?);
         let ingested = ingest::ingest(lane, chunking, put, keystream).await?;
         let Ingested {
             root,
@@ -81,6 +83,7 @@ impl Store {
             merkle: merkle.map(|root| root.as_bytes().to_vec()),
             author: who.author().0,
             root,
+            place,
         };
         let (who, container) = (who.clone(), container.clone());
         self.commit(move |tx| {
@@ -90,7 +93,12 @@ impl Store {
             settle(tx, &who, &row, &new.path, &mut new.description)?;
             let serial = tx.lock_container(row.id)?.seq;
             writing::check(tx, &row, &new.path, &condition)?;
-            writing::link(tx, &row.array_name, &row, &new.root, &new_blocks)?;
+            writing::link(
+                tx,
+                &new.place.holder(row.account_id),
+                &new.root,
+                &new_blocks,
+            )?;
             let occasion = Occasion::new(cause, &who);
             let version = writing::write_version(tx, &row, serial, new, &occasion)?;
             Ok(with_expiry(&row, rows::version(version, true)?))
@@ -139,7 +147,8 @@ impl Store {
         let key = envelope::open(&self.inner.keys, &attributes, key)?;
         let root = Node::decode(&row.list)?;
         let start = range.start;
-        let body = reader::stream(self.lane(container)?.clone(), root, range);
+        let lane = self.lane_of(&Place::of(container, &attributes))?;
+        let body = reader::stream(lane.clone(), root, range);
         match key {
             None => Ok(body),
             Some(key) => envelope::plain(key, &attributes, start, body),

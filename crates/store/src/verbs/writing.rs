@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use dolium_block::{BlockId, Node};
 use dolium_catalog::{
-    BlockRow, ChangeKind, ChangeRow, Cluster, ContainerRow, UserId, VersionRow,
+    BlockRow, ChangeKind, ChangeRow, Cluster, ContainerRow, Holder, UploadRow, UserId, VersionRow,
     Versioning as RowVersioning, WriteTx,
 };
 
@@ -19,7 +19,9 @@ use crate::clock::now;
 use crate::condition::Present;
 use crate::ingest::NewBlocks;
 use crate::lock;
+use crate::movement;
 use crate::names::ObjectPath;
+use crate::place::Place;
 use crate::request::{Condition, Description};
 use crate::rows;
 use crate::{Error, ErrorKind, Result, expiry};
@@ -34,19 +36,21 @@ pub(crate) struct NewVersion {
     pub(crate) merkle: Option<Vec<u8>>,
     pub(crate) author: i64,
     pub(crate) root: Node,
+    /// Where its content lies.
+    pub(crate) place: Place,
 }
 
 /// Notes new packs and blocks and refers to the content of `root`.
 pub(crate) fn link(
     tx: &mut WriteTx<'_>,
-    array: &str,
-    container: &ContainerRow,
+    holder: &Holder,
     root: &Node,
     new: &NewBlocks,
 ) -> Result<()> {
     for (pack, entries) in &new.packs {
         let block = |entry: &dolium_block::PackEntry| BlockRow {
             id: entry.id,
+            array_name: holder.array.clone(),
             pack: pack.id,
             start: entry.offset.into(),
             sealed_len: entry.sealed_len.into(),
@@ -56,21 +60,21 @@ pub(crate) fn link(
             unref_at: None,
         };
         let blocks: Vec<BlockRow> = entries.iter().map(block).collect();
-        tx.insert_pack_blocks(&blob_row(array, &pack.blob), &blocks)?;
+        tx.insert_pack_blocks(&blob_row(&holder.array, &pack.blob), &blocks)?;
     }
-    refer(tx, container, root.references(), &new.nodes)
+    refer(tx, holder, root.references(), &new.nodes)
 }
 
-/// Adds references, and for nodes that the account did not refer to before those of their children.
+/// Adds references, and for nodes that the holder did not refer to before those of their children.
 fn refer(
     tx: &mut WriteTx<'_>,
-    container: &ContainerRow,
+    holder: &Holder,
     ids: Vec<BlockId>,
     nodes: &HashMap<BlockId, Vec<BlockId>>,
 ) -> Result<()> {
     let mut waiting = vec![ids];
     while let Some(ids) = waiting.pop() {
-        let added = tx.add_refs(container.account_id, &ids)?;
+        let added = tx.add_refs(holder, &ids)?;
         if let Some(missing) = added.missing.first() {
             // It was collected between our look and this commit. Sending again stores it again.
             let context = format!("block {missing} was collected meanwhile; send the data again");
@@ -88,12 +92,32 @@ fn refer(
 }
 
 /// Drops the references of an encoded block list.
-pub(crate) fn unlink(tx: &mut WriteTx<'_>, container: &ContainerRow, list: &[u8]) -> Result<()> {
+pub(crate) fn unlink(tx: &mut WriteTx<'_>, holder: &Holder, list: &[u8]) -> Result<()> {
     if list.is_empty() {
         return Ok(());
     }
     let references = Node::decode(list)?.references();
-    Ok(tx.drop_refs(container.account_id, &references, now().0)?)
+    Ok(tx.drop_refs(holder, &references, now().0)?)
+}
+
+/// Drops the references of a version that is gone.
+fn unlink_version(tx: &mut WriteTx<'_>, container: &ContainerRow, gone: &VersionRow) -> Result<()> {
+    let place = Place::of_meta(container, &gone.meta)?;
+    unlink(tx, &place.holder(container.account_id), &gone.list)
+}
+
+/// Forgets an upload and its parts.
+pub(crate) fn drop_upload(
+    tx: &mut WriteTx<'_>,
+    container: &ContainerRow,
+    upload: &UploadRow,
+) -> Result<()> {
+    let place = rows::place_of_upload(container, upload)?;
+    let holder = place.holder(container.account_id);
+    for part in tx.delete_upload(container.id, &upload.upload_id)? {
+        unlink(tx, &holder, &part.list)?;
+    }
+    Ok(())
 }
 
 /// Checks a write's condition against the live version.
@@ -119,6 +143,7 @@ pub(crate) fn write_version(
     occasion: &Occasion<'_>,
 ) -> Result<VersionRow> {
     lock::apply_default(container, &mut new.description.attributes)?;
+    new.place.note(container, &mut new.description.attributes);
     let path = new.path.as_str().as_bytes().to_vec();
     archive::keep(tx, container, &path)?;
     make_way(tx, container, &path)?;
@@ -141,6 +166,7 @@ pub(crate) fn write_version(
     note_change(tx, container, serial, ChangeKind::Put, &row)?;
     event::created(tx, container, &row, occasion)?;
     expiry::remind(tx, &row)?;
+    movement::remind(tx, &row, &new.place)?;
     quota::check(tx, container)?;
     Ok(row)
 }
@@ -189,7 +215,7 @@ pub(super) fn make_way(tx: &mut WriteTx<'_>, container: &ContainerRow, path: &[u
         };
         if let Some(serial) = null {
             let gone = tx.delete_version(container.id, path, serial)?;
-            unlink(tx, container, &gone.list)?;
+            unlink_version(tx, container, &gone)?;
             if serial == head.serial {
                 return Ok(());
             }
@@ -210,7 +236,7 @@ pub(crate) fn remove_version(
     occasion: &Occasion<'_>,
 ) -> Result<()> {
     tx.delete_version(container.id, &gone.path, gone.serial)?;
-    unlink(tx, container, &gone.list)?;
+    unlink_version(tx, container, gone)?;
     event::removed(tx, container, change, gone, occasion)?;
     let head = tx.head(container.id, &gone.path)?;
     let was_head = head.as_ref().is_none_or(|head| head.serial < gone.serial);

@@ -10,6 +10,7 @@ mod guards;
 mod hazards;
 mod lifecycle;
 mod model;
+mod movement;
 mod objects;
 mod recovery;
 mod uploads;

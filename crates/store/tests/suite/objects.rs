@@ -173,6 +173,7 @@ async fn copies_move_no_data() {
         condition: Condition::default(),
         replace: None,
         tags: None,
+        class: None,
         encryption: None,
         guards: Default::default(),
         refuse_copy_onto_itself: true,

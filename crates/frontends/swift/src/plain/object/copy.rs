@@ -189,6 +189,7 @@ async fn store(
             replace: Some(description),
             tags: None,
             guards: Guards::default(),
+            class: None,
             encryption: None,
             refuse_copy_onto_itself: false,
         };
