@@ -105,6 +105,7 @@ async fn open_store(
         orphan_age_min: std::time::Duration::from_secs(config.collect.orphan_age_seconds),
         ingest_bytes_max: config.limits.ingest_mib.max(8) << 20,
         read_ahead_blocks_max: config.limits.read_ahead_blocks,
+        block_cache_bytes_max: config.limits.block_cache_mib << 20,
         named_keys: config.encryption.keys.clone(),
         classes: classes(config),
         lifecycle_day: std::time::Duration::from_secs(config.lifecycle.day_seconds),

@@ -9,6 +9,7 @@ use dolium_catalog::{BlobKind, BlockRow, Catalog};
 use tokio::sync::Semaphore;
 
 use crate::blobs::stored_blob;
+use crate::block_cache::BlockCache;
 use crate::clock::now;
 use crate::packer::Packer;
 use crate::settings::Keys;
@@ -30,6 +31,8 @@ pub(crate) struct Lane {
     pub(crate) read_ahead_permits: Arc<Semaphore>,
     /// Sealed bytes that may be on their way out: read, but not opened yet.
     pub(crate) read_permits: Arc<Semaphore>,
+    /// Opened blocks for the next reader.
+    pub(crate) block_cache: Arc<BlockCache>,
 }
 
 /// Sealed bytes that may be read at the same time, over all streams. They are held only until they are
@@ -59,6 +62,20 @@ impl Lane {
             touched.await.map_err(Error::from)?;
         }
         Ok(true)
+    }
+
+    /// One block, for who reads all of it once: its content without trailing zeros.
+    pub(crate) async fn block(&self, id: BlockId) -> Result<Bytes> {
+        match self.block_cache.get(&id) {
+            Some(content) => Ok(content),
+            None => self.read_block(id).await,
+        }
+    }
+
+    /// One block that is likely to be asked for again.
+    pub(crate) async fn kept_block(&self, id: BlockId) -> Result<Bytes> {
+        let fetch = self.read_block(id);
+        self.block_cache.get_or_fetch(&id, fetch).await
     }
 
     /// Reads and opens one block: its content without trailing zeros. Other arrays are asked when this one

@@ -10,6 +10,7 @@
 mod attributes;
 mod background;
 mod blobs;
+mod block_cache;
 mod blocking;
 mod caller;
 mod care;

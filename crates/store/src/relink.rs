@@ -13,6 +13,7 @@ use dolium_catalog::{
 };
 use tokio::sync::Semaphore;
 
+use crate::block_cache::BlockCache;
 use crate::lane::{Lane, read_permits};
 use crate::packer::Packer;
 use crate::place::Place;
@@ -44,6 +45,7 @@ impl Relinker {
             keys: keys.clone(),
             read_ahead_permits: Arc::new(Semaphore::new(0)),
             read_permits: read_permits(),
+            block_cache: Arc::new(BlockCache::new(0)),
         };
         let lanes = arrays
             .iter()

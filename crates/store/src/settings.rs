@@ -41,6 +41,8 @@ pub struct StoreSettings {
     pub ingest_bytes_max: usize,
     /// Blocks read ahead of clients, over all streams.
     pub read_ahead_blocks_max: usize,
+    /// Bytes of opened blocks kept for the next reader.
+    pub block_cache_bytes_max: usize,
     /// Length at which a pack is closed.
     pub pack_len: usize,
     /// Names of keys that objects may be encrypted with, beside the repository's own.
@@ -61,6 +63,7 @@ impl Default for StoreSettings {
             orphan_age_min: Duration::from_secs(3600),
             ingest_bytes_max: 40 << 20,
             read_ahead_blocks_max: 8,
+            block_cache_bytes_max: 32 << 20,
             pack_len: 16 << 20,
             named_keys: Vec::new(),
             classes: Vec::new(),

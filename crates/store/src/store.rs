@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::block_cache::BlockCache;
 use crate::journal::Journal;
 use crate::lane::{Lane, read_permits};
 use crate::packer::Packer;
@@ -58,6 +59,7 @@ impl Store {
         let read_permits = read_permits();
         let read_ahead_permits = Arc::new(Semaphore::new(settings.read_ahead_blocks_max));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let block_cache = Arc::new(BlockCache::new(settings.block_cache_bytes_max));
         let journal_array = default.clone();
         let named = arrays
             .iter()
@@ -78,6 +80,7 @@ impl Store {
                 keys: keys.clone(),
                 read_ahead_permits: read_ahead_permits.clone(),
                 read_permits: read_permits.clone(),
+                block_cache: block_cache.clone(),
             };
             (array.name().to_owned(), lane)
         });

@@ -38,6 +38,7 @@ engine = "sqlite"              # a file in the data directory
 [limits]
 # ingest_mib = 40              # blocks on their way into packs, over all streams
 # read_ahead_blocks = 8        # blocks read before clients ask, over all streams
+# block_cache_mib = 32         # opened blocks kept for the next reader
 # connections = 1024           # on each listener
 
 [collect]

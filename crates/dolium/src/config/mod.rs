@@ -157,6 +157,8 @@ pub(crate) struct Limits {
     pub(crate) ingest_mib: usize,
     /// Blocks read ahead of clients, over all streams.
     pub(crate) read_ahead_blocks: usize,
+    /// MiB of opened blocks kept for the next reader; 0 keeps none.
+    pub(crate) block_cache_mib: usize,
     /// Connections served at the same time, on each listener.
     pub(crate) connections: usize,
 }
@@ -166,6 +168,7 @@ impl Default for Limits {
         Self {
             ingest_mib: 40,
             read_ahead_blocks: 8,
+            block_cache_mib: 32,
             connections: 1024,
         }
     }
