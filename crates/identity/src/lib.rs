@@ -13,6 +13,7 @@ mod key;
 mod login;
 mod name;
 mod principal;
+mod revocation;
 mod seal;
 
 pub use cache::LOOKUP_AGE_MAX;
@@ -21,6 +22,7 @@ pub use error::{Error, ErrorKind, Result, Status};
 pub use identity::{CreatedUser, Identity, NewUser};
 pub use login::NewLogin;
 pub use principal::Principal;
+pub use revocation::TokenMark;
 pub use seal::SealingKey;
 
 pub use dolium_catalog::{AccountId, Role, UserId};

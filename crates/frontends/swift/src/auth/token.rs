@@ -31,6 +31,11 @@ impl TokenKey {
         Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
     }
 
+    /// The key itself.
+    pub(super) fn hmac(&self) -> &hmac::Key {
+        &self.0
+    }
+
     /// A token for an access key, and the seconds that it lives.
     pub(crate) fn issue(&self, access_key: &str, secret: &Secret, now: i64) -> (String, i64) {
         let end = (now.div_euclid(LIFETIME_SECONDS) + 2) * LIFETIME_SECONDS;
