@@ -52,10 +52,11 @@ def add_user(server: Server, login: str, secret: str, role: str) -> None:
         del os.environ["DOLIUM_SECRET_KEY"]
 
 
-def swift_server(folder: Path) -> Server:
-    """A server with the users above."""
+def swift_server(folder: Path, more: str = "") -> Server:
+    """A server with the users above; `more` are settings of `[swift]`."""
     data = folder / "data"
     settings = EXTRA_ARRAY.format(domain=STORAGE_DOMAIN, data=data)
+    settings = settings.replace("[swift]\n", f"[swift]\n{more}", 1)
     config = write_config(folder / "dolium.toml", data, settings)
     with config.open("a") as file:
         file.write(SECOND_ARRAY)

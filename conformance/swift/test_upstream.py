@@ -16,7 +16,7 @@ import pytest
 
 from harness.server import Server
 
-from .conftest import STORAGE_DOMAIN, USERS, add_user
+from .conftest import STORAGE_DOMAIN, USERS, add_user, swift_server
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -38,11 +38,11 @@ FILES = {
 }
 # The same for logins by version 3 of Keystone's protocol.
 FILES_BY_KEYSTONE = {
-    "tests.py": 214,
-    "test_account.py": 26,
-    "test_container.py": 29,
-    "test_object.py": 27,
-    "test_tempurl.py": 75,
+    "tests.py": 216,
+    "test_account.py": 18,
+    "test_container.py": 21,
+    "test_object.py": 24,
+    "test_tempurl.py": 71,
     "test_access_control.py": 5,
 }
 CASES = [("v1", file, least) for file, least in FILES.items()]
@@ -109,7 +109,18 @@ def run(file: str, settings: Path, report: Path) -> str:
 
 @pytest.mark.timeout(SECONDS_MAX)
 @pytest.mark.parametrize(("auth", "file", "least"), CASES, ids=[f"{auth}/{file}" for auth, file, _ in CASES])
-def test_upstream(auth: str, file: str, least: int, swift: Server, tmp_path: Path) -> None:
+def test_upstream(auth: str, file: str, least: int, tmp_path: Path) -> None:
+    # With Keystone the suite wants to be told that owners do not make their accounts.
+    swift = swift_server(tmp_path, "account_management = false\n" if auth == "v3" else "")
+    try:
+        check(swift, auth, file, least, tmp_path)
+    finally:
+        swift.end()
+    assert not swift.panics(), swift.panics()
+
+
+def check(swift: Server, auth: str, file: str, least: int, tmp_path: Path) -> None:
+    """Runs a file of the suite against a server and compares what passed with what should."""
     report = tmp_path / "report.xml"
     said = run(file, write_settings(swift, tmp_path, auth, file), report)
     assert report.is_file(), said[-4000:]

@@ -26,6 +26,7 @@ pub(crate) const EXAMPLE: &str = r#"# Dolium's configuration. Everything that is
 
 [swift]
 # storage_domains = ["swift.example.org"] # photos.AUTH_ada.swift.example.org is then the container "photos"
+# account_management = true    # false: accounts are made and removed by `dolium user` only
 
 [encryption]
 # keys = ["archive"]           # names that clients may encrypt single objects with (S3: aws:kms)

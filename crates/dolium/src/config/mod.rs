@@ -119,11 +119,22 @@ impl Default for S3 {
 }
 
 /// The Swift front end.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Swift {
     /// Domains below which names of hosts are accounts and containers.
     pub(crate) storage_domains: Vec<String>,
+    /// Whether who owns all accounts makes and removes them over Swift too.
+    pub(crate) account_management: bool,
+}
+
+impl Default for Swift {
+    fn default() -> Self {
+        Self {
+            storage_domains: Vec::new(),
+            account_management: true,
+        }
+    }
 }
 
 /// Encryption of single objects, beside the repository's of everything.

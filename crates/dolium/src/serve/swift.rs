@@ -18,6 +18,7 @@ pub(super) fn front_end(config: &Config, components: &Components) -> SwiftFrontE
         identity: components.identity.clone(),
         token_key: components.token_key.clone(),
         storage_domains: config.swift.storage_domains.clone(),
+        account_management: config.swift.account_management,
         arrays: arrays.map(|array| array.name.get_ref().clone()).collect(),
     })
 }

@@ -46,7 +46,7 @@ fn info(front: &Front) -> Value {
             "version": env!("CARGO_PKG_VERSION"),
             "account_autocreate": false,
             "account_listing_limit": LIMIT_MAX,
-            "allow_account_management": true,
+            "allow_account_management": front.account_management,
             "allow_open_expired": true,
             "container_listing_limit": LIMIT_MAX,
             "extra_header_count": 0,

@@ -40,6 +40,8 @@ pub struct SwiftSettings {
     pub arrays: Vec<String>,
     /// Domains below which names of hosts are accounts and containers.
     pub storage_domains: Vec<String>,
+    /// Whether accounts are made and removed over Swift.
+    pub account_management: bool,
 }
 
 /// The Swift protocol as a `tower` service. Cheap to clone: one per connection.
@@ -53,6 +55,7 @@ pub(crate) struct Front {
     pub(crate) token_key: TokenKey,
     pub(crate) arrays: Vec<String>,
     pub(crate) storage_domains: Vec<String>,
+    pub(crate) account_management: bool,
 }
 
 impl SwiftFrontEnd {
@@ -64,6 +67,7 @@ impl SwiftFrontEnd {
             token_key,
             arrays,
             storage_domains,
+            account_management,
         } = settings;
         Self(Arc::new(Front {
             store,
@@ -71,6 +75,7 @@ impl SwiftFrontEnd {
             token_key,
             arrays,
             storage_domains,
+            account_management,
         }))
     }
 

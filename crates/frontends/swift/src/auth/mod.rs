@@ -4,7 +4,7 @@ pub(crate) mod keystone;
 pub(crate) mod temp_auth;
 pub(crate) mod token;
 
-use dolium_identity::{Principal, Role};
+use dolium_identity::Principal;
 use dolium_store::{Caller, Instant};
 use http::{HeaderMap, StatusCode};
 
@@ -44,11 +44,7 @@ pub(crate) async fn caller(front: &Front, headers: &HeaderMap) -> Result<Caller>
 
 /// A caller with the names that lists of grantees have for a user of a project: by ids and by names, and
 /// with `*` for either half. A project alone is none of them.
-fn scoped(mut user: Principal) -> Caller {
-    if user.role == Role::Service {
-        // In the words of version 3 that role is a service's word and nothing else.
-        user.role = Role::Member;
-    }
+fn scoped(user: Principal) -> Caller {
     let project = &user.account;
     let (id, name) = (&user.canonical_id, keystone::user_name(&user));
     let names = vec![

@@ -32,6 +32,9 @@ pub(super) const KEYS: [&str; 2] = ["temp-url-key", "temp-url-key-2"];
 pub(super) async fn answer(front: &Front, call: Call) -> Result<Response<Body>> {
     match call.method {
         Method::GET | Method::HEAD => read(front, call).await,
+        Method::PUT | Method::DELETE if !front.account_management => {
+            Err(no_such_method("GET, HEAD, POST, OPTIONS"))
+        }
         Method::PUT => put(front, call).await,
         Method::POST => post(front, call).await,
         Method::DELETE => {
