@@ -35,6 +35,7 @@ FILES = {
     "test_symlink.py": 104,
     "test_domain_remap.py": 4,
     "test_versioned_writes.py": 51,
+    "test_object_versioning.py": 120,
 }
 # The same for logins by version 3 of Keystone's protocol.
 FILES_BY_KEYSTONE = {

@@ -13,4 +13,5 @@ mod model;
 mod objects;
 mod recovery;
 mod uploads;
+mod versions;
 mod world;

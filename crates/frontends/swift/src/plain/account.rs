@@ -80,7 +80,7 @@ fn entry(entry: AccountEntry) -> Entry {
             let modified = super::container::modified(&container);
             let fields = vec![
                 ("count", json!(container.objects)),
-                ("bytes", json!(container.bytes)),
+                ("bytes", json!(container.version_bytes)),
                 ("last_modified", json!(iso(modified))),
                 ("storage_policy", json!(array)),
             ];
@@ -95,7 +95,7 @@ fn describe(front: &Front, account: &Account) -> HeaderMap {
     for usage in &account.usage {
         containers += usage.containers;
         objects += usage.objects;
-        bytes += usage.bytes;
+        bytes += usage.version_bytes;
     }
     let mut say = |name: &str, value: String| set(&mut headers, name, value);
     say("x-account-container-count", containers.to_string());
@@ -109,7 +109,10 @@ fn describe(front: &Front, account: &Account) -> HeaderMap {
             usage.containers.to_string(),
         );
         say(&format!("{begin}-object-count"), usage.objects.to_string());
-        say(&format!("{begin}-bytes-used"), usage.bytes.to_string());
+        say(
+            &format!("{begin}-bytes-used"),
+            usage.version_bytes.to_string(),
+        );
     }
     say("accept-ranges", "bytes".to_owned());
     let settings = &account.settings;

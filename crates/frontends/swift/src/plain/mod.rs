@@ -10,6 +10,7 @@ mod report;
 mod static_web;
 mod symlink;
 mod temp_url;
+mod version;
 
 use dolium_store::{Caller, Condition, ContainerName, ObjectPath, Selector, Source};
 use http::{HeaderMap, Method, Response, StatusCode};
@@ -87,9 +88,12 @@ pub(crate) async fn answer(front: &Front, mut call: Call) -> Result<Response<Bod
     let origin = cors::Origin::of(&call);
     let answered = match temp_url::is_signed(&call) {
         true => match temp_url::admit(front, &mut call).await {
-            Ok(visit) => dispatch(front, call)
-                .await
-                .map(|response| visit.finish(response)),
+            Ok(visit) => match version::strip(&mut call) {
+                Ok(()) => dispatch(front, call)
+                    .await
+                    .map(|response| visit.finish(response)),
+                Err(refusal) => Err(refusal),
+            },
             Err(refusal) => Err(refusal),
         },
         false => dispatch(front, call).await,
