@@ -83,6 +83,7 @@ fn info(front: &Front) -> Value {
         },
         "etag_quoter": { "enable_by_default": false },
         "versioned_writes": { "allowed_flags": ["x-versions-location", "x-history-location"] },
+        "formpost": { "allowed_digests": ["sha1", "sha256", "sha512"] },
         "object_versioning": {},
         "staticweb": {},
         "symlink": { "symloop_max": LINKS_MAX, "static_links": true },

@@ -4,6 +4,7 @@ mod account;
 mod bulk;
 mod container;
 mod cors;
+mod form;
 mod large;
 mod object;
 mod report;
@@ -108,10 +109,8 @@ async fn dispatch(front: &Front, call: Call) -> Result<Response<Body>> {
     if let Some(page) = static_web::answer(front, &call).await? {
         return Ok(page);
     }
-    let form = "multipart/form-data";
-    let kind = call.header("content-type").unwrap_or_default();
-    if call.method == Method::POST && kind.starts_with(form) {
-        return Err(Refusal::unsupported("Uploads by forms are not built"));
+    if let Some(boundary) = form::boundary(&call) {
+        return form::answer(front, call, &boundary).await;
     }
     if call.target.object.is_none() && temp_url::is_signed(&call) {
         // Who has a URL for all objects of a container may still not list it.
