@@ -85,6 +85,16 @@ fn info(front: &Front) -> Value {
         "versioned_writes": { "allowed_flags": ["x-versions-location", "x-history-location"] },
         "formpost": { "allowed_digests": ["sha1", "sha256", "sha512"] },
         "object_versioning": {},
+        // It has a listener of its own; logins are access keys there.
+        "s3api": {
+            "allow_multipart_uploads": true,
+            "max_bucket_listing": 1000,
+            "max_multi_delete_objects": 1000,
+            "max_parts_listing": 1000,
+            "max_upload_part_num": 10_000,
+            "min_segment_size": 5_242_880,
+            "s3_acl": true,
+        },
         "staticweb": {},
         "symlink": { "symloop_max": LINKS_MAX, "static_links": true },
         "slo": {
