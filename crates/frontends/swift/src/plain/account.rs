@@ -286,3 +286,43 @@ fn grants_of(call: &Call) -> Result<Option<AccountGrants>> {
     let parsed = serde_json::from_slice(value.as_bytes());
     parsed.map(Some).map_err(|error| refuse(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(bytes: &[u8]) -> Option<AccountGrants> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    #[test]
+    fn grants() {
+        let some = parse(br#"{"admin": ["a:b"], "read-only": []}"#).unwrap();
+        assert_eq!(write_grants(&some), r#"{"admin":["a:b"]}"#);
+        for bad in [
+            r#"{"owner": []}"#,
+            r#"{"admin": "a"}"#,
+            r#"{"admin": [1]}"#,
+            "[",
+            "null",
+        ] {
+            assert_eq!(parse(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_grant_what_they_say_or_nothing(
+            bytes in prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..80),
+                "(\\{|\\}|\\[|\\]|:|,|\"admin\"|\"read-only\"|\"read-write\"|\"a:b\"){0,20}".prop_map(String::into_bytes),
+            ],
+        ) {
+            if let Some(grants) = parse(&bytes) {
+                prop_assert_eq!(parse(write_grants(&grants).as_bytes()), Some(grants));
+            }
+        }
+    }
+}

@@ -306,6 +306,8 @@ impl Visit {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -350,5 +352,19 @@ mod tests {
         assert_eq!(moment("784111777"), Some(784_111_777));
         assert_eq!(moment("1994-11-06T08:49:37Z"), Some(784_111_777));
         assert_eq!(moment("soon"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_signature_is_of_no_text(text in "(sha1:|sha256:|sha512:|md5:)?[A-Za-z0-9+/=_-]{0,140}|\\PC{0,40}") {
+            if let Some(signature) = Signature::parse(&text) {
+                prop_assert!(!signature.is_of("k", "GET\n1\n/v1/a/c/o"));
+            }
+        }
+
+        #[test]
+        fn any_range_and_moment_is_read_or_none(text in "[0-9a-f.:/TZ-]{0,40}|\\PC{0,40}") {
+            let _ = (contains(&text, "127.0.0.1"), contains(&text, "::1"), moment(&text));
+        }
     }
 }
