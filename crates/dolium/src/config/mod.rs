@@ -6,6 +6,7 @@
 
 mod check;
 mod example;
+mod keystone;
 mod load;
 mod notify;
 mod secret;
@@ -19,6 +20,7 @@ use toml::Spanned;
 
 pub(crate) use check::not_loopback;
 pub(crate) use example::EXAMPLE;
+pub(crate) use keystone::KeystoneConfig;
 pub(crate) use load::{embedded, load};
 pub(crate) use notify::NotifyConfig;
 pub(crate) use secret::OptionValue;
@@ -126,6 +128,8 @@ pub(crate) struct Swift {
     pub(crate) storage_domains: Vec<String>,
     /// Whether who owns all accounts makes and removes them over Swift too.
     pub(crate) account_management: bool,
+    /// A Keystone elsewhere whose tokens are good here too.
+    pub(crate) keystone: Option<KeystoneConfig>,
 }
 
 impl Default for Swift {
@@ -133,6 +137,7 @@ impl Default for Swift {
         Self {
             storage_domains: Vec::new(),
             account_management: true,
+            keystone: None,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use dolium_identity::Identity;
+use dolium_identity::{Identity, Keystone};
 use dolium_store::{Caller, Store};
 use futures::future::BoxFuture;
 use http::header::WWW_AUTHENTICATE;
@@ -42,6 +42,8 @@ pub struct SwiftSettings {
     pub storage_domains: Vec<String>,
     /// Whether accounts are made and removed over Swift.
     pub account_management: bool,
+    /// A Keystone elsewhere whose tokens are good here too.
+    pub keystone: Option<Keystone>,
 }
 
 /// The Swift protocol as a `tower` service. Cheap to clone: one per connection.
@@ -56,6 +58,7 @@ pub(crate) struct Front {
     pub(crate) arrays: Vec<String>,
     pub(crate) storage_domains: Vec<String>,
     pub(crate) account_management: bool,
+    pub(crate) keystone: Option<Keystone>,
 }
 
 impl SwiftFrontEnd {
@@ -68,6 +71,7 @@ impl SwiftFrontEnd {
             arrays,
             storage_domains,
             account_management,
+            keystone,
         } = settings;
         Self(Arc::new(Front {
             store,
@@ -76,6 +80,7 @@ impl SwiftFrontEnd {
             arrays,
             storage_domains,
             account_management,
+            keystone,
         }))
     }
 
@@ -198,7 +203,10 @@ impl Front {
         };
         let mut response = answered.unwrap_or_else(|refusal| refused(refusal, anonymous, &realm));
         if response.status() == StatusCode::UNAUTHORIZED {
-            let base = base(&parts.headers, peer.is_some_and(|peer| peer.secure));
+            let base = match &self.keystone {
+                Some(keystone) => keystone.url().to_owned(),
+                None => base(&parts.headers, peer.is_some_and(|peer| peer.secure)),
+            };
             if let Ok(challenge) = HeaderValue::from_str(&keystone::challenge(&base)) {
                 // Beside the one for signing in over version 1.
                 response.headers_mut().append(WWW_AUTHENTICATE, challenge);

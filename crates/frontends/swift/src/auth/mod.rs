@@ -4,7 +4,7 @@ pub(crate) mod keystone;
 pub(crate) mod temp_auth;
 pub(crate) mod token;
 
-use dolium_identity::Principal;
+use dolium_identity::{Guest, Principal, Role};
 use dolium_store::{Caller, Instant};
 use http::{HeaderMap, StatusCode};
 
@@ -19,6 +19,8 @@ enum Shown {
     Plain(Principal),
     /// One of version 3.
     Scoped(Principal),
+    /// One of a Keystone elsewhere.
+    Guest(Guest),
 }
 
 /// The caller that a request's tokens name; nobody in particular without one. A token that is none is
@@ -32,13 +34,21 @@ pub(crate) async fn caller(front: &Front, headers: &HeaderMap) -> Result<Caller>
     let caller = match shown.ok_or_else(|| Refusal::of(StatusCode::UNAUTHORIZED))? {
         Shown::Plain(user) => Caller::user(user),
         Shown::Scoped(user) => scoped(user),
+        Shown::Guest(guest) => Caller::user(guest.principal).known_as(guest.names),
     };
     let Some(token) = headers.get("x-service-token") else {
         return Ok(caller);
     };
     Ok(match check(front, token.as_bytes()).await? {
         Some(Shown::Plain(service) | Shown::Scoped(service)) => caller.vouched_for(&service),
-        None => caller,
+        Some(Shown::Guest(guest)) if guest.is_service => {
+            let role = Role::Service;
+            caller.vouched_for(&Principal {
+                role,
+                ..guest.principal
+            })
+        }
+        Some(Shown::Guest(_)) | None => caller,
     })
 }
 
@@ -66,6 +76,9 @@ async fn check(front: &Front, token: &[u8]) -> Result<Option<Shown>> {
             let found = found.filter(|(token, _)| token.project.is_some());
             found.map(|(_, user)| Shown::Scoped(user))
         })
+    } else if let Some(keystone) = front.keystone.as_ref().filter(|_| !token::is_meant(token)) {
+        let found = keystone.check(token).await;
+        found.map(|found| found.map(Shown::Guest))
     } else {
         let found = key.check(identity, token, now_seconds()).await;
         found.map(|found| found.map(Shown::Plain))

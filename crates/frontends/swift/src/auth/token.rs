@@ -80,6 +80,11 @@ impl TokenKey {
     }
 }
 
+/// Whether a text is meant to be such a token.
+pub(super) fn is_meant(text: &[u8]) -> bool {
+    text.starts_with(PREFIX.as_bytes())
+}
+
 fn message(signed: &[u8], secret: &Secret) -> Vec<u8> {
     let secret = secret.expose().as_bytes();
     // The length keeps what is signed and the secret apart.
