@@ -31,8 +31,8 @@ pub use rows::{
     AccessKeyRow, AccountAttributesRow, AccountId, AccountRow, AccountUsage, AddedRefs, ArrayUsage,
     BlobKind, BlobRow, BlobState, BlobTotals, BlockRow, BucketRow, ChangeKind, ChangeRow, Cluster,
     ContainerId, ContainerRow, ContainerState, DeliveryRow, EventRow, ExpiryRow, Holder, LoginRow,
-    MovementRow, NewContainer, PackUsage, PartRow, ReleasedRow, Role, UploadMarker, UploadRow,
-    UserId, UserRow, VersionRow, VersionSummary, Versioning,
+    MovementRow, NewContainer, PackUsage, PartRow, ReleasedRow, Role, TokenRevocationRow,
+    UploadMarker, UploadRow, UserId, UserRow, VersionRow, VersionSummary, Versioning,
 };
 pub use table::{Column, TableDef};
 pub use tx::{ReadTx, WriteTx};

@@ -138,3 +138,11 @@ CREATE TABLE movement (
     container_id INTEGER NOT NULL, path BLOB NOT NULL, serial INTEGER NOT NULL,
     requested INTEGER NOT NULL, PRIMARY KEY (container_id, path, serial)) WITHOUT ROWID;
 ";
+
+/// Tokens that were revoked before their end.
+pub(crate) const VERSION_5: &str = "
+CREATE TABLE token_revocation (
+    access_key TEXT NOT NULL, token BLOB NOT NULL, issued INTEGER NOT NULL, ends INTEGER NOT NULL,
+    PRIMARY KEY (access_key, token));
+CREATE INDEX token_revocation_ends ON token_revocation (ends);
+";

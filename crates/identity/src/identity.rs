@@ -5,10 +5,11 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use dolium_catalog::{AccessKeyRow, AccountId, Catalog, ReadTx, UserId, UserRow, WriteTx};
 
-use crate::cache::{Lookup, LookupCache};
+use crate::cache::{Known, Lookup, LookupCache};
 use crate::credential::{AccessKeyId, Secret};
 use crate::login::NewLogin;
 use crate::name::{check_canonical_id, check_display_name, check_email, check_user_name};
+use crate::revocation::Revoked;
 use crate::{Error, ErrorKind, Principal, Result, SealingKey};
 
 /// Users read by one statement when all are listed.
@@ -188,9 +189,15 @@ impl Identity {
     /// Who signs with this access key, and the secret to check the signature with. `None` when
     /// there is no such key or it, or its user, is disabled.
     pub async fn lookup(&self, access_key: &str) -> Result<Option<(Principal, Secret)>> {
+        let known = self.known(access_key).await?;
+        Ok(known.map(|known| (known.principal, known.secret)))
+    }
+
+    /// All that is known of an access key that signs somebody in.
+    pub(crate) async fn known(&self, access_key: &str) -> Result<Option<Known>> {
         let now = Instant::now();
         let generation = match self.cache.find(access_key, now) {
-            Lookup::Hit(principal, secret) => return Ok(Some((principal, secret))),
+            Lookup::Hit(known) => return Ok(Some(known)),
             Lookup::Miss(generation) => generation,
         };
         let key = access_key.to_owned();
@@ -201,14 +208,23 @@ impl Identity {
             let Some(user) = tx.user(key.user_id)?.filter(|user| !user.disabled) else {
                 return Ok(None);
             };
-            Ok(Some((Principal::of_row(tx, user)?, key.sealed_secret)))
+            let revoked = tx.token_revocations(&key.access_key)?;
+            Ok(Some((
+                Principal::of_row(tx, user)?,
+                key.sealed_secret,
+                revoked,
+            )))
         };
-        let Some((principal, sealed)) = self.catalog.read(op).await? else {
+        let Some((principal, sealed, revoked)) = self.catalog.read(op).await? else {
             return Ok(None);
         };
-        let found = (principal, self.sealing_key.open(access_key, &sealed)?);
-        self.cache.keep(generation, access_key, now, found.clone());
-        Ok(Some(found))
+        let known = Known {
+            principal,
+            secret: self.sealing_key.open(access_key, &sealed)?,
+            revoked: Arc::new(Revoked::new(revoked)),
+        };
+        self.cache.keep(generation, access_key, now, known.clone());
+        Ok(Some(known))
     }
 
     /// The user of an id, disabled or not: for names in answers, never for permissions.

@@ -52,10 +52,7 @@ impl Principal {
 
     /// Whether the user owns its account.
     pub fn owns_account(&self) -> bool {
-        match self.role {
-            Role::Owner | Role::Reseller | Role::Service => true,
-            Role::Member => false,
-        }
+        self.role.owns_account()
     }
 
     /// Whether the user owns every account.

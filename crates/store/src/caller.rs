@@ -65,6 +65,16 @@ impl Caller {
         Self::default()
     }
 
+    /// Replaces what lists of grantees may name the user as, where a protocol has other words for its users
+    /// than `account:user` and `account`.
+    #[must_use]
+    pub fn known_as(self, groups: Vec<String>) -> Self {
+        Self {
+            groups: groups.into(),
+            ..self
+        }
+    }
+
     /// Adds the circumstances.
     #[must_use]
     pub fn with_context(self, context: Context) -> Self {

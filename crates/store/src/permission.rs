@@ -359,7 +359,7 @@ fn corrupt(why: &str) -> Error {
 pub(crate) fn owner(tx: &mut ReadTx<'_>, account: AccountId) -> Result<(String, String)> {
     for user in tx.users_of_account(account)? {
         let role = tx.login_of_user(user.id)?.map(|login| login.role);
-        if role != Some(Role::Member) {
+        if role.is_none_or(Role::owns_account) {
             return Ok((user.canonical_id, user.display_name));
         }
     }

@@ -45,6 +45,8 @@ pub struct Container {
     pub objects: u64,
     /// Bytes of the current objects.
     pub bytes: u64,
+    /// Bytes of all versions.
+    pub version_bytes: u64,
     /// Protocol-specific settings.
     pub attributes: Attributes,
 }
@@ -58,7 +60,7 @@ pub struct Version {
     pub serial: Serial,
     /// True for the version that S3 calls `null`.
     pub null: bool,
-    /// True for the newest version of its object.
+    /// True for the version that its object shows.
     pub current: bool,
     /// True when this version says that the object was deleted.
     pub marker: bool,
@@ -270,6 +272,10 @@ pub struct DeleteRequest {
     pub condition: Condition,
     /// Go past a governance retention, if the caller may.
     pub bypass_governance: bool,
+    /// Leave the path with nothing that it shows: no older version takes the place of one that is removed,
+    /// and where versioning is suspended no marker is written. The null version, where there is none, is
+    /// then what the path shows.
+    pub leaves_gap: bool,
 }
 
 /// What a deletion did. Deleting what does not exist is no error.
@@ -279,7 +285,7 @@ pub struct Deleted {
     pub marker: Option<(Serial, bool)>,
     /// The version that is gone for good, and whether it was itself a marker.
     pub removed: Option<(Serial, bool)>,
-    /// There was nothing, and a note was made of the deletion all the same.
+    /// There was nothing that could be deleted; a note of the deletion may have been made all the same.
     pub absent: bool,
 }
 
@@ -292,14 +298,15 @@ pub struct ListRequest {
     pub delimiter: Option<String>,
     /// Strictly after this path or common prefix.
     pub after: Option<String>,
-    /// With `after`: strictly behind this version of that path (version listings only).
+    /// With `after`: strictly behind this version of that path; behind the null version that there is not
+    /// come all of the path (version listings only).
     pub after_version: Option<Selector>,
     /// At most so many entries, common prefixes counted.
     pub limit: usize,
-    /// Strictly before this path, or strictly after it when downwards (not in version listings).
+    /// Strictly before this path, or strictly after it when downwards.
     pub until: Option<String>,
-    /// From the greatest path to the least; `after` then says what to be less than (not in version
-    /// listings).
+    /// From the greatest path to the least, and among versions from the oldest to the newest; `after` then
+    /// says what to be less than.
     pub downwards: bool,
     /// Where paths fold, only the object of exactly that path is an entry (not in version listings).
     pub one_level: bool,

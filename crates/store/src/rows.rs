@@ -87,6 +87,7 @@ pub(crate) fn container(row: ContainerRow, state: Option<ContainerState>) -> Res
         versioning: versioning(row.versioning),
         objects: state.as_ref().map_or(0, |state| state.objects as u64),
         bytes: state.as_ref().map_or(0, |state| state.bytes as u64),
+        version_bytes: state.as_ref().map_or(0, |state| state.version_bytes as u64),
         attributes: decode_attributes(&row.attributes)?,
     })
 }

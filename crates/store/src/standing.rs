@@ -221,14 +221,13 @@ fn by_lists(who: &Caller, row: &ContainerRow, action: Action) -> Result<bool> {
     Ok(door == GranteesDoor::Read && may_look && list.admits_referrer(referrer))
 }
 
-/// Which of a container's lists is asked.
+/// Which of a container's lists is asked. None of them lets anybody at single versions: those are the
+/// owners'.
 fn door_of(action: Action) -> Option<GranteesDoor> {
     use Action as A;
     match action {
-        A::GetObject | A::GetObjectVersion | A::ListBucket | A::ListBucketVersions => {
-            Some(GranteesDoor::Read)
-        }
-        A::PutObject | A::DeleteObject | A::DeleteObjectVersion => Some(GranteesDoor::Write),
+        A::GetObject | A::ListBucket | A::ListBucketVersions => Some(GranteesDoor::Read),
+        A::PutObject | A::DeleteObject => Some(GranteesDoor::Write),
         _ => None,
     }
 }

@@ -11,14 +11,14 @@
 use crate::journal::{Change, Entry, Op};
 use crate::rows::{
     AccessKeyRow, AccountAttributesRow, AccountRow, BucketRow, ChangeRow, ContainerRow, ExpiryRow,
-    LoginRow, MovementRow, PartRow, UploadRow, UserRow, VersionRow,
+    LoginRow, MovementRow, PartRow, TokenRevocationRow, UploadRow, UserRow, VersionRow,
 };
 use crate::table::{Record, TableDef};
 use crate::value::{Val, params};
 use crate::{Error, ErrorKind, ReadTx, Result, WriteTx};
 
 /// All journaled tables, in an order in which they can be restored.
-pub fn journaled_tables() -> [&'static TableDef; 13] {
+pub fn journaled_tables() -> [&'static TableDef; 14] {
     [
         AccountRow::table(),
         UserRow::table(),
@@ -33,6 +33,7 @@ pub fn journaled_tables() -> [&'static TableDef; 13] {
         ChangeRow::table(),
         ExpiryRow::table(),
         MovementRow::table(),
+        TokenRevocationRow::table(),
     ]
 }
 

@@ -11,6 +11,7 @@ mod live;
 #[cfg(test)]
 mod plan_tests;
 mod versions;
+mod versions_downwards;
 
 pub use live::{ListItem, ListQuery};
 pub use versions::{VersionItem, VersionListItem, VersionListQuery, VersionMarker};

@@ -152,8 +152,14 @@ fn run(engine: &mut dyn Engine) {
             limit: 500,
             ..Default::default()
         };
-        let op = |tx: &mut ReadTx<'_>| Ok(tx.list_versions(CONTAINER, &query)?.items.len());
-        assert_eq!(check(sql, "version_key", op).0, 500);
+        for downwards in [false, true] {
+            let query = VersionListQuery {
+                downwards,
+                ..query.clone()
+            };
+            let op = |tx: &mut ReadTx<'_>| Ok(tx.list_versions(CONTAINER, &query)?.items.len());
+            assert_eq!(check(sql, "version_key", op).0, 500);
+        }
     }
     let path = b"005000/105000";
     assert!(
@@ -161,6 +167,7 @@ fn run(engine: &mut dyn Engine) {
             .0
             .is_some()
     );
+    check(sql, "version_", |tx| tx.current(CONTAINER, path));
     check(sql, "version_key", |tx| {
         tx.version(CONTAINER, path, 105_001)
     });

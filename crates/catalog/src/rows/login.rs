@@ -17,8 +17,18 @@ integer_enum! {
         Member = 1,
         /// Owns every account.
         Reseller = 2,
-        /// Owns its account, and its word opens the accounts that services keep for users.
+        /// As a member; and its word opens the accounts that services keep for users.
         Service = 3,
+    }
+}
+
+impl Role {
+    /// Whether who has it owns the account.
+    pub fn owns_account(self) -> bool {
+        match self {
+            Self::Owner | Self::Reseller => true,
+            Self::Member | Self::Service => false,
+        }
     }
 }
 

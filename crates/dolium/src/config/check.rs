@@ -65,6 +65,11 @@ pub(crate) fn check(config: &Config, text: &str) -> Vec<Mistake> {
             checker.add(at, format!("notify target `{name}`: {mistake}"));
         }
     }
+    if let Some(keystone) = &config.swift.keystone
+        && let Some(mistake) = keystone.mistake()
+    {
+        checker.add(keystone.url.span().start, mistake.to_owned());
+    }
     if config.arrays.is_empty() {
         checker.found.push(Mistake {
             line: None,

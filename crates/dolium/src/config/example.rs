@@ -26,6 +26,20 @@ pub(crate) const EXAMPLE: &str = r#"# Dolium's configuration. Everything that is
 
 [swift]
 # storage_domains = ["swift.example.org"] # photos.AUTH_ada.swift.example.org is then the container "photos"
+# account_management = true    # false: accounts are made and removed by `dolium user` only
+
+# Tokens of a Keystone elsewhere are good over Swift too; its projects are accounts, by their ids.
+# [swift.keystone]
+# url = "https://keystone.example.org:5000/v3"
+# user = "dolium"              # may ask about tokens of others
+# password = { env = "KEYSTONE_PASSWORD" }
+# project = "service"
+# user_domain = "Default"
+# project_domain = "Default"
+# operator_roles = ["admin", "swiftoperator"] # own their project
+# reseller_role = "ResellerAdmin"             # owns all projects
+# service_role = "service"
+# cache_seconds = 300          # how long an answer is believed
 
 [encryption]
 # keys = ["archive"]           # names that clients may encrypt single objects with (S3: aws:kms)

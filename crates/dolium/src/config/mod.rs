@@ -6,6 +6,7 @@
 
 mod check;
 mod example;
+mod keystone;
 mod load;
 mod notify;
 mod secret;
@@ -19,6 +20,7 @@ use toml::Spanned;
 
 pub(crate) use check::not_loopback;
 pub(crate) use example::EXAMPLE;
+pub(crate) use keystone::KeystoneConfig;
 pub(crate) use load::{embedded, load};
 pub(crate) use notify::NotifyConfig;
 pub(crate) use secret::OptionValue;
@@ -119,11 +121,25 @@ impl Default for S3 {
 }
 
 /// The Swift front end.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Swift {
     /// Domains below which names of hosts are accounts and containers.
     pub(crate) storage_domains: Vec<String>,
+    /// Whether who owns all accounts makes and removes them over Swift too.
+    pub(crate) account_management: bool,
+    /// A Keystone elsewhere whose tokens are good here too.
+    pub(crate) keystone: Option<KeystoneConfig>,
+}
+
+impl Default for Swift {
+    fn default() -> Self {
+        Self {
+            storage_domains: Vec::new(),
+            account_management: true,
+            keystone: None,
+        }
+    }
 }
 
 /// Encryption of single objects, beside the repository's of everything.

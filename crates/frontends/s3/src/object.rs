@@ -163,6 +163,7 @@ pub(crate) async fn delete(
         version: explicit_version(input.version_id.as_deref())?,
         condition,
         bypass_governance: input.bypass_governance_retention.unwrap_or_default(),
+        ..DeleteRequest::default()
     };
     let named = input.version_id;
     let deleted = api
@@ -254,6 +255,7 @@ async fn delete_one(
             version,
             condition,
             bypass_governance,
+            ..DeleteRequest::default()
         };
         let path = path(&key)?;
         api.store

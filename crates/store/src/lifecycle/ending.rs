@@ -48,10 +48,14 @@ pub(super) fn end_batch(
     Ok(done)
 }
 
-/// How a version stands now; `None` for a delete marker that hides older versions.
+/// How a version stands now; `None` for a delete marker that hides older versions, and for what was newest
+/// and is not current.
 fn standing_of(tx: &mut ReadTx<'_>, row: &VersionRow) -> Result<Option<Standing>> {
     let marker = row.cluster == Cluster::Deleted;
     let (id, path) = (row.container_id, row.path.as_slice());
+    if row.cluster == Cluster::Normal {
+        return Ok(Some(Standing::Current));
+    }
     if let Some(since) = tx.superseded(id, path, row.serial)? {
         let newer = tx.newer_versions(id, path, row.serial, i64::from(NEWER_VERSIONS_MAX) + 1)?;
         // The newest of them is the current one.
@@ -63,7 +67,7 @@ fn standing_of(tx: &mut ReadTx<'_>, row: &VersionRow) -> Result<Option<Standing>
         }));
     }
     Ok(if !marker {
-        Some(Standing::Current)
+        None
     } else if tx.has_older_version(id, path, row.serial)? {
         None
     } else {

@@ -191,6 +191,7 @@ impl Pass<'_> {
                 after: after.take(),
                 delimiter: None,
                 limit: VERSIONS_PAGE,
+                ..VersionListQuery::default()
             };
             let page = self
                 .store
@@ -336,7 +337,8 @@ impl Walk {
         targets
     }
 
-    /// How a version stands; `None` for a delete marker that hides older versions.
+    /// How a version stands; `None` for a delete marker that hides older versions, and for what was newest
+    /// and is not current.
     fn standing(
         &mut self,
         row: &VersionSummary,
@@ -345,6 +347,10 @@ impl Walk {
         let marker = row.cluster == Cluster::Deleted;
         let newest = self.path.as_ref() != Some(&row.path);
         let since = std::mem::replace(&mut self.newer_made, row.created);
+        if row.cluster == Cluster::Normal && !newest {
+            // It was made current again, with newer ones above it.
+            return Some(Standing::Current);
+        }
         if !newest {
             let newer = self.noncurrent;
             self.noncurrent = self.noncurrent.saturating_add(1);
@@ -357,7 +363,9 @@ impl Walk {
         self.path = Some(row.path.clone());
         self.noncurrent = 0;
         match (marker, next) {
-            (false, _) => Some(Standing::Current),
+            (false, _) if row.cluster == Cluster::Normal => Some(Standing::Current),
+            // Nobody knows since when it is not current.
+            (false, _) => None,
             (true, Some(next)) if next.path == row.path => None,
             // At the end of a page it may have older versions: the transaction sees.
             (true, _) => Some(Standing::LoneMarker),

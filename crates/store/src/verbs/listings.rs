@@ -53,7 +53,8 @@ impl Store {
         .await
     }
 
-    /// A page of all versions and common prefixes, within a path from the newest to the oldest.
+    /// A page of all versions and common prefixes, within a path from the newest to the oldest unless
+    /// downwards.
     pub async fn list_versions(
         &self,
         who: &Caller,
@@ -76,9 +77,11 @@ impl Store {
                     let serial = match request.after_version {
                         None | Some(Selector::Current) => None,
                         Some(Selector::Serial(serial)) => Some(serial.0),
-                        Some(Selector::Null) => tx
-                            .null_version(row.id, &path)?
-                            .map(|version| version.serial),
+                        Some(Selector::Null) => {
+                            let null = tx.null_version(row.id, &path)?;
+                            let newest = Some(i64::MAX).filter(|_| !request.downwards);
+                            null.map(|version| version.serial).or(newest)
+                        }
                     };
                     Some(VersionMarker { path, serial })
                 }
@@ -88,6 +91,8 @@ impl Store {
                 after,
                 delimiter: delimiter(request.delimiter),
                 limit: request.limit.min(PAGE_ENTRIES_MAX),
+                until: request.until.map(String::into_bytes),
+                downwards: request.downwards,
             };
             let page = tx.list_versions(row.id, &query)?;
             let mut entries = Vec::with_capacity(page.items.len());

@@ -16,6 +16,7 @@ mod opened;
 mod parts;
 mod quota;
 mod renames;
+mod restores;
 mod settings;
 mod uploads;
 pub(crate) mod writing;

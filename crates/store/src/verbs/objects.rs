@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use dolium_access::Action;
 use dolium_block::Node;
-use dolium_catalog::{Cluster, ContainerRow, ReadTx, VersionRow};
+use dolium_catalog::{Cluster, ContainerRow, ReadTx, VersionRow, Versioning as RowVersioning};
 use futures::stream::BoxStream;
 
 use super::event::{Cause, Occasion};
@@ -238,11 +238,11 @@ pub(super) fn select(
     tx: &mut ReadTx<'_>,
     container: &ContainerRow,
     path: &[u8],
-    head: Option<VersionRow>,
+    current: Option<VersionRow>,
     version: Selector,
 ) -> Result<VersionRow> {
     let (row, reason) = match version {
-        Selector::Current => (head, Reason::NoSuchObject),
+        Selector::Current => (current, Reason::NoSuchObject),
         Selector::Serial(serial) => (
             tx.version(container.id, path, serial.0)?,
             Reason::NoSuchVersion,
@@ -262,11 +262,14 @@ pub(crate) fn existing(
     action: ReadAction,
 ) -> Result<(VersionRow, bool)> {
     let path = source.path.as_str().as_bytes();
-    let head = tx.head(container.id, path)?;
-    let head_serial = head.as_ref().map(|head| head.serial);
-    let found = select(tx, container, path, head, source.version).and_then(|row| {
+    let current = tx.current(container.id, path)?;
+    let current_serial = current.as_ref().map(|current| current.serial);
+    // What has ended is not shown any more; among the versions it stays what it was.
+    let as_object =
+        source.version == Selector::Current || container.versioning == RowVersioning::Off;
+    let found = select(tx, container, path, current, source.version).and_then(|row| {
         if row.cluster != Cluster::Deleted {
-            if expiry::has_ended(&row)? && !sees_expired(tx, who, container)? {
+            if as_object && expiry::has_ended(&row)? && !sees_expired(tx, who, container)? {
                 let reason = Reason::NoSuchObject;
                 return Err(Error::because(
                     ErrorKind::NotFound,
@@ -284,7 +287,7 @@ pub(crate) fn existing(
     match found {
         Ok(row) => {
             permission::require(tx, who, container, action, Target::Version(&row))?;
-            let current = head_serial == Some(row.serial);
+            let current = current_serial == Some(row.serial);
             Ok((row, current))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {

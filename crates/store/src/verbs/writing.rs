@@ -1,8 +1,8 @@
 //! The rules of writing and removing versions, inside the committing transaction.
 //!
 //! Every protocol's writes end here, so versioning, conditions, quotas, references and the change log
-//! hold for all of them. At most one version of a path is live and it is then the newest; a delete
-//! marker hides the path.
+//! hold for all of them. At most one version of a path is live: the newest, unless an older one was made
+//! current again. A delete marker that is newer than all and than which nothing is live hides the path.
 
 use std::collections::HashMap;
 
@@ -205,8 +205,13 @@ pub(crate) fn write_marker(
 /// Makes way for a new version: the null version goes if the new one will be null, and whatever is
 /// live then becomes history.
 pub(super) fn make_way(tx: &mut WriteTx<'_>, container: &ContainerRow, path: &[u8]) -> Result<()> {
-    let head = tx.head(container.id, path)?;
-    let Some(head) = head else { return Ok(()) };
+    let Some(head) = tx.head(container.id, path)? else {
+        return Ok(());
+    };
+    let live = match head.cluster {
+        Cluster::Normal => Some(head.serial),
+        _ => tx.live(container.id, path)?.map(|live| live.serial),
+    };
     if container.versioning != RowVersioning::On {
         let null = if head.null_version {
             Some(head.serial)
@@ -216,18 +221,51 @@ pub(super) fn make_way(tx: &mut WriteTx<'_>, container: &ContainerRow, path: &[u
         if let Some(serial) = null {
             let gone = tx.delete_version(container.id, path, serial)?;
             unlink_version(tx, container, &gone)?;
-            if serial == head.serial {
+            if live == Some(serial) {
                 return Ok(());
             }
         }
     }
-    if head.cluster == Cluster::Normal {
-        tx.set_cluster(container.id, path, head.serial, Cluster::History)?;
+    if let Some(serial) = live {
+        tx.set_cluster(container.id, path, serial, Cluster::History)?;
     }
     Ok(())
 }
 
-/// Removes one version for good; the next newest takes its place if it was the newest.
+/// Leaves a path with nothing that it shows and nothing that says so: the null version goes where
+/// versioning is suspended, and what is live becomes history.
+pub(super) fn hide(
+    tx: &mut WriteTx<'_>,
+    container: &ContainerRow,
+    change: i64,
+    path: &[u8],
+    occasion: &Occasion<'_>,
+) -> Result<()> {
+    let live = tx.live(container.id, path)?;
+    make_way(tx, container, path)?;
+    let Some(live) = live else { return Ok(()) };
+    note_change(tx, container, change, ChangeKind::Delete, &live)?;
+    event::removed(tx, container, change, &live, occasion)
+}
+
+/// Makes an older version what its path shows; it stays where it is among the versions.
+pub(super) fn make_current(
+    tx: &mut WriteTx<'_>,
+    container: &ContainerRow,
+    change: i64,
+    version: &VersionRow,
+    occasion: &Occasion<'_>,
+) -> Result<()> {
+    if let Some(live) = tx.live(container.id, &version.path)? {
+        tx.set_cluster(container.id, &live.path, live.serial, Cluster::History)?;
+    }
+    let (path, serial) = (&version.path, version.serial);
+    tx.set_cluster(container.id, path, serial, Cluster::Normal)?;
+    note_change(tx, container, change, ChangeKind::Put, version)?;
+    event::created(tx, container, version, occasion)
+}
+
+/// Removes one version for good; the newest that is left takes its place if it was what the path showed.
 pub(crate) fn remove_version(
     tx: &mut WriteTx<'_>,
     container: &ContainerRow,
@@ -235,15 +273,13 @@ pub(crate) fn remove_version(
     gone: &VersionRow,
     occasion: &Occasion<'_>,
 ) -> Result<()> {
-    tx.delete_version(container.id, &gone.path, gone.serial)?;
-    unlink_version(tx, container, gone)?;
-    event::removed(tx, container, change, gone, occasion)?;
-    let head = tx.head(container.id, &gone.path)?;
-    let was_head = head.as_ref().is_none_or(|head| head.serial < gone.serial);
-    if !was_head {
+    let current = tx.current(container.id, &gone.path)?;
+    let was_current = current.is_some_and(|current| current.serial == gone.serial);
+    take_version(tx, container, change, gone, occasion)?;
+    if !was_current {
         return Ok(());
     }
-    match head {
+    match tx.head(container.id, &gone.path)? {
         Some(head) if head.cluster == Cluster::History => {
             tx.set_cluster(container.id, &head.path, head.serial, Cluster::Normal)?;
             note_change(tx, container, change, ChangeKind::Put, &head)
@@ -253,6 +289,19 @@ pub(crate) fn remove_version(
         }
         _ => Ok(()),
     }
+}
+
+/// Removes one version for good, and nothing takes its place.
+pub(super) fn take_version(
+    tx: &mut WriteTx<'_>,
+    container: &ContainerRow,
+    change: i64,
+    gone: &VersionRow,
+    occasion: &Occasion<'_>,
+) -> Result<()> {
+    tx.delete_version(container.id, &gone.path, gone.serial)?;
+    unlink_version(tx, container, gone)?;
+    event::removed(tx, container, change, gone, occasion)
 }
 
 pub(crate) fn note_change(

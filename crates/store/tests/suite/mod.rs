@@ -14,4 +14,5 @@ mod movement;
 mod objects;
 mod recovery;
 mod uploads;
+mod versions;
 mod world;

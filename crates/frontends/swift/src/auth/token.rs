@@ -31,6 +31,11 @@ impl TokenKey {
         Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
     }
 
+    /// The key itself.
+    pub(super) fn hmac(&self) -> &hmac::Key {
+        &self.0
+    }
+
     /// A token for an access key, and the seconds that it lives.
     pub(crate) fn issue(&self, access_key: &str, secret: &Secret, now: i64) -> (String, i64) {
         let end = (now.div_euclid(LIFETIME_SECONDS) + 2) * LIFETIME_SECONDS;
@@ -73,6 +78,11 @@ impl TokenKey {
     fn mac(&self, signed: &[u8], secret: &Secret) -> hmac::Tag {
         hmac::sign(&self.0, &message(signed, secret))
     }
+}
+
+/// Whether a text is meant to be such a token.
+pub(super) fn is_meant(text: &[u8]) -> bool {
+    text.starts_with(PREFIX.as_bytes())
 }
 
 fn message(signed: &[u8], secret: &Secret) -> Vec<u8> {
