@@ -66,13 +66,10 @@ fn standing_of(tx: &mut ReadTx<'_>, row: &VersionRow) -> Result<Option<Standing>
             marker,
         }));
     }
-    Ok(if !marker {
-        None
-    } else if tx.has_older_version(id, path, row.serial)? {
-        None
-    } else {
-        Some(Standing::LoneMarker)
-    })
+    if !marker || tx.has_older_version(id, path, row.serial)? {
+        return Ok(None);
+    }
+    Ok(Some(Standing::LoneMarker))
 }
 
 /// What rules want of the versions of a container now.
