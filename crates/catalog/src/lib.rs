@@ -30,9 +30,10 @@ pub use listing::{
 pub use rows::{
     AccessKeyRow, AccountAttributesRow, AccountId, AccountRow, AccountUsage, AddedRefs, ArrayUsage,
     BlobKind, BlobRow, BlobState, BlobTotals, BlockRow, BucketRow, ChangeKind, ChangeRow, Cluster,
-    ContainerId, ContainerRow, ContainerState, DeliveryRow, EventRow, ExpiryRow, LoginRow,
-    NewContainer, PackUsage, PartRow, ReleasedRow, Role, UploadMarker, UploadRow, UserId, UserRow,
-    VersionRow, VersionSummary, Versioning,
+    ContainerId, ContainerRow, ContainerState, DeliveryRow, EventRow, ExpiryRow, GroupMemberRow,
+    Groups, LoginRow, NewContainer, PackUsage, PartRow, PublicLinkRow, ReleasedRow, Role, ShareRow,
+    UploadMarker, UploadRow, UserId, UserRow, VersionRow, VersionSummary, Versioning,
+    member_grantee,
 };
 pub use table::{Column, TableDef};
 pub use tx::{ReadTx, WriteTx};

@@ -102,3 +102,19 @@ CREATE TABLE expiry (
     at INTEGER NOT NULL, container_id INTEGER NOT NULL, path BLOB NOT NULL,
     serial INTEGER NOT NULL, PRIMARY KEY (at, container_id, path, serial)) WITHOUT ROWID;
 ";
+
+/// What is shared, with whom, and what is public.
+pub(crate) const VERSION_4: &str = "
+CREATE TABLE share (
+    container_id INTEGER NOT NULL, path BLOB NOT NULL, grantee TEXT NOT NULL, owner TEXT NOT NULL,
+    writes INTEGER NOT NULL, PRIMARY KEY (container_id, path, grantee)) WITHOUT ROWID;
+CREATE INDEX share_grantee ON share (grantee, owner, container_id, path);
+CREATE TABLE public_link (
+    word TEXT PRIMARY KEY, container_id INTEGER NOT NULL, path BLOB NOT NULL,
+    UNIQUE (container_id, path));
+CREATE TABLE group_member (
+    account_id INTEGER NOT NULL, name TEXT NOT NULL, member TEXT NOT NULL,
+    PRIMARY KEY (account_id, name, member)) WITHOUT ROWID;
+CREATE INDEX group_member_member ON group_member (member, account_id, name);
+ALTER TABLE container_state ADD COLUMN shares INTEGER NOT NULL DEFAULT 0;
+";

@@ -1,6 +1,6 @@
 //! Who a request comes from.
 
-use dolium_catalog::{AccountId, ReadTx, Role, UserId, UserRow};
+use dolium_catalog::{AccountId, ReadTx, Role, UserId, UserRow, member_grantee};
 
 use crate::Result;
 
@@ -55,6 +55,15 @@ impl Principal {
         match self.role {
             Role::Owner | Role::Reseller | Role::Service => true,
             Role::Member => false,
+        }
+    }
+
+    /// The name by which what is shared knows the user: that of the account, for its owners.
+    pub fn grantee(&self) -> String {
+        if self.owns_account() {
+            self.account.clone()
+        } else {
+            member_grantee(&self.login)
         }
     }
 

@@ -34,6 +34,7 @@ mod relink;
 mod request;
 mod rows;
 mod settings;
+mod sharing;
 mod standing;
 mod store;
 mod verbs;
@@ -61,8 +62,8 @@ pub use recover::{RecoverProgress, Recovered, recover};
 pub use request::{
     AccountEntry, AclRequest, Body, ByteRange, CompleteHook, CompleteRequest, Condition, Container,
     CopyRequest, DeleteRequest, Deleted, Description, EtagMatch, Finish, FinishHook, Guards,
-    ListEntry, ListPage, ListRequest, Part, PutRequest, Reading, RenameRequest, Source, Upload,
-    Version, Versioning,
+    ListEntry, ListPage, ListRequest, Part, PutRequest, Reading, RenameRequest, ShareEdit, Source,
+    Upload, Version, Versioning,
 };
 pub use settings::{Durability, StoreParts, StoreSettings, shard_key};
 pub use standing::{AccountGrants, READERS, SERVICE_PREFIX, Standing, WRITERS};

@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
-use dolium_access::{Canned, Grant};
+use dolium_access::{Canned, Grant, Sharing};
 
 use crate::attributes::{Attributes, Namespace};
 use crate::digest::{DigestSet, Digests};
@@ -165,6 +165,17 @@ pub struct Guards {
     pub retention: Option<Retention>,
     /// Its legal hold.
     pub hold: bool,
+    /// What is shared of its path from now on.
+    pub share: ShareEdit,
+}
+
+/// A change of what is shared of a path. What is not named stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShareEdit {
+    /// With whom it is shared; an empty one is with nobody.
+    pub sharing: Option<Sharing>,
+    /// Whether it has a public link.
+    pub public: Option<bool>,
 }
 
 /// What the new version carries beside its bytes.

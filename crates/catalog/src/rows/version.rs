@@ -112,6 +112,7 @@ impl Cluster {
             bytes: live * size,
             versions: sign,
             version_bytes: sign * size,
+            shares: 0,
         }
     }
 }

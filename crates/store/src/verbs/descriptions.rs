@@ -20,7 +20,7 @@ use crate::permission::{ACCESS, TAGS, Target, permitted};
 use crate::request::{Description, Guards, Version};
 use crate::rows::{decode_attributes, encode_attributes};
 use crate::store::Store;
-use crate::{Error, ErrorKind, Reason, Result, expiry, rows};
+use crate::{Error, ErrorKind, Reason, Result, expiry, rows, sharing};
 
 /// The namespaces that stay as they are, whatever an edit makes of them.
 const KEPT: [&str; 6] = [ACCESS, LOCK, SEALED, CHECKSUM, UPLOAD, TAGS];
@@ -59,6 +59,7 @@ impl Store {
                 guards: Guards::default(),
             };
             edit(&mut after)?;
+            sharing::check_kind(tx, &who, &container, &row.path, &after.content_type)?;
             for namespace in KEPT {
                 let kept = before.namespace(namespace);
                 let kept = kept.map(|(key, value)| (key.to_owned(), value.to_owned()));
@@ -68,6 +69,7 @@ impl Store {
             row.meta = encode_attributes(&after.attributes);
             row.created = now().0;
             tx.update_version(&row)?;
+            sharing::apply(tx, &who, &container, &row.path, &after.guards.share)?;
             writing::note_change(tx, &container, seq, ChangeKind::Put, &row)?;
             expiry::remind(tx, &row)?;
             rows::version(row, true)

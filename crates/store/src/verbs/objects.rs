@@ -282,7 +282,7 @@ pub(crate) fn existing(
             let mut context = who.context().clone();
             context.set("s3:prefix", source.path.as_str());
             let who = who.clone().with_context(context);
-            permission::require_knowing(tx, &who, container, action)?;
+            permission::require_knowing(tx, &who, container, action, path)?;
             Err(error)
         }
         Err(error) => Err(error),

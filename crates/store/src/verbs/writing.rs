@@ -22,7 +22,7 @@ use crate::lock;
 use crate::names::ObjectPath;
 use crate::request::{Condition, Description};
 use crate::rows;
-use crate::{Error, ErrorKind, Result, expiry};
+use crate::{Error, ErrorKind, Result, expiry, sharing};
 
 /// A version about to be written.
 #[derive(Clone, Debug)]
@@ -120,6 +120,8 @@ pub(crate) fn write_version(
 ) -> Result<VersionRow> {
     lock::apply_default(container, &mut new.description.attributes)?;
     let path = new.path.as_str().as_bytes().to_vec();
+    let who = occasion.who();
+    sharing::check_kind(tx, who, container, &path, &new.description.content_type)?;
     archive::keep(tx, container, &path)?;
     make_way(tx, container, &path)?;
     let row = VersionRow {
@@ -138,6 +140,7 @@ pub(crate) fn write_version(
         list: new.root.encode(),
     };
     tx.insert_version(&row)?;
+    sharing::apply(tx, who, container, &row.path, &new.description.guards.share)?;
     note_change(tx, container, serial, ChangeKind::Put, &row)?;
     event::created(tx, container, &row, occasion)?;
     expiry::remind(tx, &row)?;
@@ -171,6 +174,7 @@ pub(crate) fn write_marker(
         list: Vec::new(),
     };
     tx.insert_version(&row)?;
+    sharing::forget(tx, container.id, path)?;
     note_change(tx, container, serial, ChangeKind::Delete, &row)?;
     event::marked(tx, container, &row, occasion)?;
     Ok(row)
@@ -223,6 +227,7 @@ pub(crate) fn remove_version(
             note_change(tx, container, change, ChangeKind::Put, &head)
         }
         _ if gone.cluster == Cluster::Normal => {
+            sharing::forget(tx, container.id, &gone.path)?;
             note_change(tx, container, change, ChangeKind::Delete, gone)
         }
         _ => Ok(()),
