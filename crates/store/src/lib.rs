@@ -38,6 +38,7 @@ mod sharing;
 mod standing;
 mod store;
 mod verbs;
+mod visible;
 
 pub use attributes::{Attributes, CHECKSUM, Namespace};
 pub use caller::{ANONYMOUS_ID, Caller, Pass};
@@ -71,6 +72,7 @@ pub use store::{Holdings, Store};
 pub use verbs::{
     ARCHIVE, ARCHIVE_HISTORY, ARCHIVE_MODE, ARCHIVE_STACK, ARCHIVE_TO, ARCHIVED_DELETION,
     AccessSettings, Account, AccountEdit, AccountSettings, Cause, ContainerEdit, ContainerOwner,
-    ContainerRequest, ContainerSettings, ContainerView, DescriptionEdit, EVENT, Opened,
-    PART_NUMBER_MAX, QUOTA, REQUEST_ID, SettingChange, UploadEntry,
+    ContainerRequest, ContainerSettings, ContainerView, DescriptionEdit, EVENT, Followed, Keep,
+    Opened, PART_NUMBER_MAX, PathSharing, QUOTA, REQUEST_ID, SettingChange, UploadEntry,
 };
+pub use visible::ShownOnly;

@@ -9,6 +9,7 @@ mod copies;
 mod deletions;
 mod descriptions;
 mod event;
+mod groups;
 mod guards;
 mod listings;
 mod objects;
@@ -17,6 +18,8 @@ mod parts;
 mod quota;
 mod renames;
 mod settings;
+mod sharers;
+mod shown_listings;
 mod uploads;
 pub(crate) mod writing;
 
@@ -32,6 +35,8 @@ pub use event::{Cause, EVENT, REQUEST_ID};
 pub use opened::Opened;
 pub(crate) use settings::change;
 pub use settings::{AccessSettings, ContainerOwner, SettingChange};
+pub use sharers::{Followed, PathSharing};
+pub use shown_listings::Keep;
 pub use uploads::{PART_NUMBER_MAX, UploadEntry};
 
 pub(crate) use copies::load_references;

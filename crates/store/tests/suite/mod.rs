@@ -12,5 +12,6 @@ mod lifecycle;
 mod model;
 mod objects;
 mod recovery;
+mod sharing;
 mod uploads;
 mod world;
