@@ -22,6 +22,7 @@ use crate::circumstances::{Peer, gather};
 use crate::domain;
 use crate::error::{Refusal, Result};
 use crate::info;
+use crate::pithos;
 use crate::plain::{self, Call};
 use crate::query::Query;
 use crate::target::Target;
@@ -107,6 +108,9 @@ impl Front {
                 Ok(target) => self.storage(request, target, id).await,
                 Err(refusal) => refused(refusal, false, ""),
             };
+        }
+        if pithos::claims(&path) {
+            return pithos::answer(self, request, id).await;
         }
         match path.as_str() {
             "/info" => return info::answer(self, request.method()),
