@@ -206,7 +206,7 @@ async fn fill_uploads(
             UploadEntry::Upload(upload) => {
                 let owner = owners.of(&upload.description.attributes);
                 let author = initiator(&api.owner(upload.author).await?);
-                uploads.push(upload_entry(upload, encoding, owner, author));
+                uploads.push(upload_entry(*upload, encoding, owner, author));
             }
         }
     }
