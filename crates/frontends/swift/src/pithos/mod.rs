@@ -11,12 +11,16 @@ mod account;
 mod container;
 mod fault;
 mod format;
+mod groups;
+mod identity;
 mod listing;
 mod metadata;
 mod moment;
 mod object;
 mod reply;
+mod sharing;
 mod target;
+mod top;
 mod words;
 
 use dolium_store::{AccountName, Caller, ContainerName, ObjectPath};
@@ -114,11 +118,15 @@ struct Asked {
 }
 
 async fn route(front: &Front, asked: Asked, id: &str) -> Result<Response<Body>> {
+    if let Some(service) = identity::Service::of(&asked.path) {
+        return identity::answer(front, asked, service).await;
+    }
     let level = target::parse(&asked.path)?;
     let words = Words::of(&asked.headers)?;
     let target = match level {
         Level::Storage(target) => target,
-        Level::Top | Level::Public(_) => {
+        Level::Top => return top::answer(front, asked).await,
+        Level::Public(_) => {
             return Err(Fault::of(StatusCode::NOT_IMPLEMENTED, "This is not built"));
         }
     };
