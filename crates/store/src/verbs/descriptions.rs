@@ -68,6 +68,8 @@ impl Store {
             row.content_type = after.content_type;
             row.meta = encode_attributes(&after.attributes);
             row.created = now().0;
+            // Who last said what it is answers for what it refers to.
+            row.author = who.author();
             tx.update_version(&row)?;
             sharing::apply(tx, &who, &container, &row.path, &after.guards.share)?;
             writing::note_change(tx, &container, seq, ChangeKind::Put, &row)?;

@@ -266,14 +266,14 @@ impl Store {
         .await
     }
 
-    /// The names of an owner's containers that hold something shared or public. An account has a bounded
-    /// number of containers.
+    /// An owner's containers that hold something shared or public, by name. An account has a bounded number
+    /// of containers.
     pub async fn containers_showing(
         &self,
         who: &Caller,
         account: &AccountName,
         only: ShownOnly,
-    ) -> Result<Vec<ContainerName>> {
+    ) -> Result<Vec<Container>> {
         let (who, account) = (who.clone(), account.clone());
         self.look(move |tx| {
             let (found, standing) = standing::in_account(tx, &who, &account)?;
@@ -283,18 +283,18 @@ impl Store {
             let Some(found) = found else {
                 return Ok(Vec::new());
             };
-            let mut names = Vec::new();
+            let mut showing = Vec::new();
             let mut after: Option<Vec<u8>> = None;
             loop {
                 let page = tx.containers(found.id, after.as_deref(), CONTAINERS_PAGE)?;
                 let Some(last) = page.last() else {
-                    return Ok(names);
+                    return Ok(showing);
                 };
                 after = Some(last.name.clone());
                 for row in page {
                     if sharing::is_any(tx, row.id)? && shows(tx, row.id, only)? {
-                        let name = String::from_utf8_lossy(&row.name).into_owned();
-                        names.push(ContainerName::in_account(account.clone(), name)?);
+                        let state = tx.container_state(row.id)?;
+                        showing.push(rows::container(row, state)?);
                     }
                 }
             }

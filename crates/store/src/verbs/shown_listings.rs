@@ -62,14 +62,14 @@ impl Store {
         .await
     }
 
-    /// Whether anything in a container is shared with the caller, who may not list it.
-    pub async fn is_shared_with(&self, who: &Caller, container: &ContainerName) -> Result<bool> {
+    /// Whether the caller sees anything of a container: lists it, or has something of it shared.
+    pub async fn sees_any(&self, who: &Caller, container: &ContainerName) -> Result<bool> {
         let (who, container) = (who.clone(), container.clone());
         self.look(move |tx| {
             let Some(row) = permission::lookup(tx, &container)? else {
                 return Ok(false);
             };
-            match Scope::shared_with(tx, &who, &row) {
+            match scope(tx, &who, &row, ShownOnly::default()) {
                 Ok(_) => Ok(true),
                 Err(error) if error.kind() == ErrorKind::Denied => Ok(false),
                 Err(error) => Err(error),

@@ -17,6 +17,7 @@ mod listing;
 mod metadata;
 mod moment;
 mod object;
+mod others;
 mod reply;
 mod sharing;
 mod target;

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use dolium_store::{
-    Caller, ContainerName, ErrorKind, ListEntry, ListRequest, ShareEdit, ShownOnly,
-};
+use dolium_store::{Caller, ErrorKind, ListEntry, ListRequest, ShareEdit, ShownOnly};
 
 use super::{DIRECTORY, Home};
 use crate::suite::accounts::{account, make, within};
@@ -244,7 +242,7 @@ async fn who_shares_with_whom() {
         async move {
             let account = account("home");
             let names = store.containers_showing(&home.ada, &account, only);
-            let name = |one: ContainerName| one.as_str().to_owned();
+            let name = |one: dolium_store::Container| one.name.as_str().to_owned();
             names
                 .await
                 .unwrap()

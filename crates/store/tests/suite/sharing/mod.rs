@@ -353,6 +353,16 @@ async fn links_are_stable_and_die_with_the_object() {
     let again = link(home.ada.clone()).await.unwrap();
     assert_ne!(again, word);
     assert!(!store.follow_link(&bob, &again).await.unwrap().by_owner);
+    // So it is with who only changes what the object says of itself.
+    home.put(&home.ada, "o", "a/b").await.unwrap();
+    assert!(store.follow_link(&bob, &again).await.unwrap().by_owner);
+    let edit = Arc::new(|words: &mut Description| {
+        words.attributes.set("swift", "manifest", "c/secret");
+        Ok(())
+    });
+    let (o, name) = (path("o"), &home.name);
+    store.redescribe(&bob, name, &o, edit).await.unwrap();
+    assert!(!store.follow_link(&bob, &again).await.unwrap().by_owner);
     home.delete(&home.ada, "o").await.unwrap();
     assert!(follow(again).await.is_err());
     assert!(follow(String::new()).await.is_err());
