@@ -18,6 +18,7 @@ mod metadata;
 mod moment;
 mod object;
 mod others;
+mod public;
 mod reply;
 mod sharing;
 mod target;
@@ -127,9 +128,7 @@ async fn route(front: &Front, asked: Asked, id: &str) -> Result<Response<Body>> 
     let target = match level {
         Level::Storage(target) => target,
         Level::Top => return top::answer(front, asked).await,
-        Level::Public(_) => {
-            return Err(Fault::of(StatusCode::NOT_IMPLEMENTED, "This is not built"));
-        }
+        Level::Public(word) => return public::answer(front, asked, &word, id).await,
     };
     let allowed = methods(&target);
     if !allowed.contains(&asked.method.as_str()) {
