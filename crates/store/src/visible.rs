@@ -75,7 +75,7 @@ fn least(one: Option<Vec<u8>>, other: Option<Vec<u8>>) -> Option<Vec<u8>> {
 }
 
 /// The least path greater than this one.
-fn behind(path: &[u8]) -> Vec<u8> {
+pub(crate) fn behind(path: &[u8]) -> Vec<u8> {
     [path, &[0]].concat()
 }
 

@@ -17,7 +17,7 @@ use crate::rows;
 use crate::sharing::standing_over;
 use crate::standing::Standing;
 use crate::store::Store;
-use crate::visible::{Place, Scope, ShownOnly};
+use crate::visible::{Place, Scope, ShownOnly, behind};
 use crate::{Error, ErrorKind, Result};
 
 /// Entries of one page, whatever was asked for.
@@ -90,11 +90,6 @@ fn scope(tx: &mut ReadTx<'_>, who: &Caller, row: &ContainerRow, only: ShownOnly)
     // A policy that denies reading denies it here too.
     permission::refuse_denied(tx, who, row, Action::ListBucket, Target::Container)?;
     Scope::shared_with(tx, who, row)
-}
-
-/// The least path greater than this one.
-fn behind(path: &[u8]) -> Vec<u8> {
-    [path, &[0]].concat()
 }
 
 /// The least path greater than all with this prefix; `None` when there is none.
