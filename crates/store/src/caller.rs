@@ -116,7 +116,7 @@ impl Caller {
 
     /// The name by which shares and groups know the user.
     pub fn grantee(&self) -> Option<String> {
-        self.principal().map(Principal::grantee)
+        self.principal().and_then(Principal::grantee)
     }
 
     /// Whether the user owns an account, by being of it or by owning all.

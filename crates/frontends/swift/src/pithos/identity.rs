@@ -185,7 +185,7 @@ async fn tokens(front: &Front, asked: Asked) -> Result<Response<Body>> {
     let caller = bearer(front, &token).await?;
     let denied = || Fault::of(StatusCode::UNAUTHORIZED, "Access denied");
     let user = caller.principal().ok_or_else(denied)?;
-    let id = user.grantee();
+    let id = user.grantee().ok_or_else(denied)?;
     if request.auth.tenant.is_some_and(|tenant| tenant != id) {
         return Err(Fault::bad("Not conforming tenantName"));
     }

@@ -59,7 +59,7 @@ async fn sign_in(front: &Front, asked: &Asked) -> Result<Response<Body>> {
         "{}{}/{}",
         base(&asked.headers, secure),
         super::target::STORAGE,
-        crate::target::quote(&principal.grantee())
+        crate::target::quote(&principal.grantee().unwrap_or_default())
     );
     set(&mut headers, "x-storage-url", url);
     Ok(reply::empty(StatusCode::NO_CONTENT, Format::Text, headers))
