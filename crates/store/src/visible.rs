@@ -11,12 +11,12 @@ use dolium_access::{EVERY_USER, Share, below, governs};
 use dolium_catalog::{ContainerId, ContainerRow, ReadTx};
 
 use crate::caller::Caller;
-use crate::sharing::{self, above, governing, passes_on, public_counts, share_of};
+use crate::sharing::{self, above, passes_on, public_counts, share_of};
 use crate::{Error, ErrorKind, Result};
 
 /// Groups of one user that are looked at. Anybody may put anybody in a group, so there is an end to it.
 const GROUPS_MAX: i64 = 1000;
-/// Governing paths that a listing remembers.
+/// Paths of which a listing remembers what they give.
 const KNOWN_MAX: usize = 64;
 
 /// Which objects an owner wants to see.
@@ -42,7 +42,7 @@ pub(crate) enum Scope {
     /// Everything.
     All,
     /// What is shared or public.
-    Own(ContainerId, ShownOnly),
+    Own(ContainerId, ShownOnly, Known<bool>),
     /// What is shared with a user.
     Shared(Box<SharedWith>),
 }
@@ -54,8 +54,46 @@ pub(crate) struct SharedWith {
     user: String,
     /// The names of the user, among them groups, that anything here is shared with.
     names: Vec<String>,
-    /// What governing paths give, as far as they came up.
-    known: Vec<(Vec<u8>, Option<Share>)>,
+    /// Which shared paths are directories.
+    directories: Known<bool>,
+    /// What shared paths give.
+    given: Known<Option<Share>>,
+}
+
+/// What is known of shared paths, which does not change while a listing runs.
+pub(crate) struct Known<T>(Vec<(Vec<u8>, T)>);
+
+impl<T: Copy> Known<T> {
+    fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    fn of(&mut self, path: &[u8], ask: impl FnOnce() -> Result<T>) -> Result<T> {
+        if let Some((_, known)) = self.0.iter().find(|(known, _)| known == path) {
+            return Ok(*known);
+        }
+        let value = ask()?;
+        if self.0.len() >= KNOWN_MAX {
+            self.0.clear();
+        }
+        self.0.push((path.to_vec(), value));
+        Ok(value)
+    }
+}
+
+/// The path whose sharing governs a path.
+fn governing(
+    tx: &mut ReadTx<'_>,
+    container: ContainerId,
+    path: &[u8],
+    directories: &mut Known<bool>,
+) -> Result<Option<Vec<u8>>> {
+    above(tx, container, path, |tx, found| {
+        let counts = found == path
+            || (governs(found, path)
+                && directories.of(found, || passes_on(tx, container, found))?);
+        Ok(counts.then(|| found.to_vec()))
+    })
 }
 
 /// The names that shares may know a user by.
@@ -118,7 +156,8 @@ impl Scope {
             owner: account.name,
             user,
             names,
-            known: Vec::new(),
+            directories: Known::new(),
+            given: Known::new(),
         })))
     }
 
@@ -127,7 +166,7 @@ impl Scope {
         if only == ShownOnly::default() {
             Self::All
         } else {
-            Self::Own(container.id, only)
+            Self::Own(container.id, only, Known::new())
         }
     }
 
@@ -140,7 +179,9 @@ impl Scope {
     pub(crate) fn locate(&mut self, tx: &mut ReadTx<'_>, path: &[u8]) -> Result<Place> {
         match self {
             Self::All => Ok(Place::Shown),
-            Self::Own(container, only) => locate_own(tx, *container, *only, path),
+            Self::Own(container, only, directories) => {
+                locate_own(tx, *container, *only, directories, path)
+            }
             Self::Shared(with) => with.locate(tx, path),
         }
     }
@@ -169,6 +210,7 @@ fn locate_own(
     tx: &mut ReadTx<'_>,
     container: ContainerId,
     only: ShownOnly,
+    directories: &mut Known<bool>,
     path: &[u8],
 ) -> Result<Place> {
     let mut next = None;
@@ -180,7 +222,7 @@ fn locate_own(
         next = public;
     }
     if only.shared {
-        if governing(tx, container, path)?.is_some() {
+        if governing(tx, container, path, directories)?.is_some() {
             return Ok(Place::Shown);
         }
         let shared = tx.next_shared_path(container, &behind(path))?;
@@ -212,18 +254,13 @@ fn below_ahead(
 }
 
 impl SharedWith {
-    /// What the sharing at a path gives, which does not change while a listing runs.
+    /// What the sharing at a path gives.
     fn given(&mut self, tx: &mut ReadTx<'_>, shared: &[u8]) -> Result<Option<Share>> {
-        if let Some((_, given)) = self.known.iter().find(|(path, _)| path == shared) {
-            return Ok(*given);
-        }
-        let rows = tx.shares(self.container.id, shared)?;
-        let given = share_of(tx, &self.container, &rows, &self.user)?;
-        if self.known.len() >= KNOWN_MAX {
-            self.known.clear();
-        }
-        self.known.push((shared.to_vec(), given));
-        Ok(given)
+        let (container, user) = (&self.container, &self.user);
+        self.given.of(shared, || {
+            let rows = tx.shares(container.id, shared)?;
+            share_of(tx, container, &rows, user)
+        })
     }
 
     /// The first path from this one on that names the user.
@@ -238,10 +275,7 @@ impl SharedWith {
 
     fn locate(&mut self, tx: &mut ReadTx<'_>, path: &[u8]) -> Result<Place> {
         let id = self.container.id;
-        let at = above(tx, id, path, |tx, found| {
-            let counts = found == path || (governs(found, path) && passes_on(tx, id, found)?);
-            Ok(counts.then(|| found.to_vec()))
-        })?;
+        let at = governing(tx, id, path, &mut self.directories)?;
         let mut next = self.next_granted(tx, &behind(path))?;
         if let Some(at) = at {
             if self.given(tx, &at)?.is_some() {
