@@ -25,14 +25,16 @@ pub use catalog::{Catalog, CatalogSettings};
 pub use error::{Error, ErrorKind, Result, Status};
 pub use journal::{Change, Entry, Op, OutboxEntry, journaled_tables};
 pub use listing::{
-    ListItem, ListQuery, Listing, VersionItem, VersionListItem, VersionListQuery, VersionMarker,
+    BrowseQuery, ListItem, ListQuery, Listing, VersionItem, VersionListItem, VersionListQuery,
+    VersionMarker,
 };
 pub use rows::{
     AccessKeyRow, AccountAttributesRow, AccountId, AccountRow, AccountUsage, AddedRefs, ArrayUsage,
     BlobKind, BlobRow, BlobState, BlobTotals, BlockRow, BucketRow, ChangeKind, ChangeRow, Cluster,
     ContainerId, ContainerRow, ContainerState, DeliveryRow, EventRow, ExpiryRow, LoginRow,
-    NewContainer, PackUsage, PartRow, ReleasedRow, Role, UploadMarker, UploadRow, UserId, UserRow,
-    VersionRow, VersionSummary, Versioning,
+    NewContainer, PackUsage, PartRow, PastSettingsRow, ReleasedRow, Role, SettingsKind,
+    UploadMarker, UploadRow, UploadedBlockRow, UserId, UserRow, VersionRow, VersionSummary,
+    Versioning,
 };
 pub use table::{Column, TableDef};
 pub use tx::{ReadTx, WriteTx};

@@ -9,7 +9,12 @@ use crate::value::{Val, params};
 use crate::{Error, ErrorKind, Result};
 
 /// The migrations in order; the version of a database is how many of them it has had.
-const MIGRATIONS: &[&str] = &[schema::VERSION_1, schema::VERSION_2, schema::VERSION_3];
+const MIGRATIONS: &[&str] = &[
+    schema::VERSION_1,
+    schema::VERSION_2,
+    schema::VERSION_3,
+    schema::VERSION_4,
+];
 
 /// Where `meta` keeps the version.
 pub(crate) const SCHEMA_VERSION_KEY: &str = "schema_version";

@@ -102,3 +102,15 @@ CREATE TABLE expiry (
     at INTEGER NOT NULL, container_id INTEGER NOT NULL, path BLOB NOT NULL,
     serial INTEGER NOT NULL, PRIMARY KEY (at, container_id, path, serial)) WITHOUT ROWID;
 ";
+
+/// Blocks that an account uploaded and no version names yet, which are not journaled, and what accounts and
+/// containers said of themselves before.
+pub(crate) const VERSION_4: &str = "
+CREATE TABLE uploaded_block (
+    account_id INTEGER NOT NULL, block_id BLOB NOT NULL, len INTEGER NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (account_id, block_id)) WITHOUT ROWID;
+CREATE INDEX uploaded_block_at ON uploaded_block (at);
+CREATE TABLE past_settings (
+    kind INTEGER NOT NULL, owner_id INTEGER NOT NULL, at INTEGER NOT NULL, attributes BLOB NOT NULL,
+    PRIMARY KEY (kind, owner_id, at)) WITHOUT ROWID;
+";

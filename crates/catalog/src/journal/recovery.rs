@@ -11,14 +11,14 @@
 use crate::journal::{Change, Entry, Op};
 use crate::rows::{
     AccessKeyRow, AccountAttributesRow, AccountRow, BucketRow, ChangeRow, ContainerRow, ExpiryRow,
-    LoginRow, PartRow, UploadRow, UserRow, VersionRow,
+    LoginRow, PartRow, PastSettingsRow, UploadRow, UserRow, VersionRow,
 };
 use crate::table::{Record, TableDef};
 use crate::value::{Val, params};
 use crate::{Error, ErrorKind, ReadTx, Result, WriteTx};
 
 /// All journaled tables, in an order in which they can be restored.
-pub fn journaled_tables() -> [&'static TableDef; 12] {
+pub fn journaled_tables() -> [&'static TableDef; 13] {
     [
         AccountRow::table(),
         UserRow::table(),
@@ -32,6 +32,7 @@ pub fn journaled_tables() -> [&'static TableDef; 12] {
         PartRow::table(),
         ChangeRow::table(),
         ExpiryRow::table(),
+        PastSettingsRow::table(),
     ]
 }
 

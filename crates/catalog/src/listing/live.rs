@@ -100,7 +100,7 @@ impl ReadTx<'_> {
         Ok(Listing { items, more: false })
     }
 
-    fn live_batch(
+    pub(super) fn live_batch(
         &mut self,
         container: ContainerId,
         from: &[u8],

@@ -21,7 +21,9 @@ mod id_list;
 mod login;
 mod meta;
 mod part;
+mod past_settings;
 mod upload;
+mod uploaded_block;
 mod user;
 mod version;
 
@@ -42,6 +44,8 @@ pub use event::EventRow;
 pub use expiry::ExpiryRow;
 pub use login::{LoginRow, Role};
 pub use part::PartRow;
+pub use past_settings::{PastSettingsRow, SettingsKind};
 pub use upload::{UploadMarker, UploadRow};
+pub use uploaded_block::UploadedBlockRow;
 pub use user::{UserId, UserRow};
 pub use version::{Cluster, VersionRow, VersionSummary};
