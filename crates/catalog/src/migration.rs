@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     schema::VERSION_2,
     schema::VERSION_3,
     schema::VERSION_4,
+    schema::VERSION_5,
 ];
 
 /// Where `meta` keeps the version.

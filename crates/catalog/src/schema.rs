@@ -103,8 +103,20 @@ CREATE TABLE expiry (
     serial INTEGER NOT NULL, PRIMARY KEY (at, container_id, path, serial)) WITHOUT ROWID;
 ";
 
-/// What is shared, with whom, and what is public.
+/// Blocks that an account uploaded and no version names yet, which are not journaled, and what accounts and
+/// containers said of themselves before.
 pub(crate) const VERSION_4: &str = "
+CREATE TABLE uploaded_block (
+    account_id INTEGER NOT NULL, block_id BLOB NOT NULL, len INTEGER NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (account_id, block_id)) WITHOUT ROWID;
+CREATE INDEX uploaded_block_at ON uploaded_block (at);
+CREATE TABLE past_settings (
+    kind INTEGER NOT NULL, owner_id INTEGER NOT NULL, at INTEGER NOT NULL, attributes BLOB NOT NULL,
+    PRIMARY KEY (kind, owner_id, at)) WITHOUT ROWID;
+";
+
+/// What is shared, with whom, and what is public.
+pub(crate) const VERSION_5: &str = "
 CREATE TABLE share (
     container_id INTEGER NOT NULL, path BLOB NOT NULL, grantee TEXT NOT NULL, owner TEXT NOT NULL,
     writes INTEGER NOT NULL, PRIMARY KEY (container_id, path, grantee)) WITHOUT ROWID;

@@ -68,6 +68,9 @@ pub struct Version {
     pub size: u64,
     /// The entity tag, without quotes.
     pub etag: String,
+    /// The Merkle root over its blocks, where it is made of blocks that each begin at a multiple of the
+    /// container's block length.
+    pub root: Option<Vec<u8>>,
     /// Its media type; empty when the client gave none.
     pub content_type: String,
     /// The user that wrote it.
@@ -108,6 +111,8 @@ pub struct Condition {
     pub if_size: Option<u64>,
     /// It must have been written in this second (deletions).
     pub if_modified_at: Option<Instant>,
+    /// Tags are compared with the Merkle root, in hexadecimal, where there is one.
+    pub by_root: bool,
 }
 
 /// What a finished body adds to the version, decided by the front end.

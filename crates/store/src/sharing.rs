@@ -197,18 +197,6 @@ pub(crate) fn allows(
     Ok(granted(tx, who, container, path)? >= Some(wanted))
 }
 
-/// What the caller is to the account of a container.
-pub(crate) fn standing_over(
-    tx: &mut ReadTx<'_>,
-    who: &Caller,
-    container: &ContainerRow,
-) -> Result<Standing> {
-    match tx.account(container.account_id)? {
-        Some(account) => standing::standing(tx, who, &account),
-        None => Ok(Standing::Stranger),
-    }
-}
-
 /// Fails unless the caller may change what is shared like this. Who writes a path may make it public; only
 /// owners share it.
 pub(crate) fn check_edit(
@@ -217,7 +205,7 @@ pub(crate) fn check_edit(
     container: &ContainerRow,
     edit: &ShareEdit,
 ) -> Result<()> {
-    if edit.sharing.is_some() && standing_over(tx, who, container)? < Standing::Owner {
+    if edit.sharing.is_some() && standing::over(tx, who, container)? < Standing::Owner {
         let context = "only its owner shares an object";
         return Err(Error::new(ErrorKind::Denied, context));
     }
@@ -304,7 +292,7 @@ pub(crate) fn check_kind(
     let same = was == is_directory(content_type);
     if same
         || tx.shares(container.id, path)?.is_empty()
-        || standing_over(tx, who, container)? >= Standing::Owner
+        || standing::over(tx, who, container)? >= Standing::Owner
     {
         return Ok(());
     }

@@ -11,14 +11,15 @@
 use crate::journal::{Change, Entry, Op};
 use crate::rows::{
     AccessKeyRow, AccountAttributesRow, AccountRow, BucketRow, ChangeRow, ContainerRow, ExpiryRow,
-    GroupMemberRow, LoginRow, PartRow, PublicLinkRow, ShareRow, UploadRow, UserRow, VersionRow,
+    GroupMemberRow, LoginRow, PartRow, PastSettingsRow, PublicLinkRow, ShareRow, UploadRow,
+    UserRow, VersionRow,
 };
 use crate::table::{Record, TableDef};
 use crate::value::{Val, params};
 use crate::{Error, ErrorKind, ReadTx, Result, WriteTx};
 
 /// All journaled tables, in an order in which they can be restored.
-pub fn journaled_tables() -> [&'static TableDef; 15] {
+pub fn journaled_tables() -> [&'static TableDef; 16] {
     [
         AccountRow::table(),
         UserRow::table(),
@@ -35,6 +36,7 @@ pub fn journaled_tables() -> [&'static TableDef; 15] {
         ShareRow::table(),
         PublicLinkRow::table(),
         GroupMemberRow::table(),
+        PastSettingsRow::table(),
     ]
 }
 

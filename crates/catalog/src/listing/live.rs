@@ -111,7 +111,7 @@ impl ReadTx<'_> {
         self.live_batch(container, from, prefix, limit)
     }
 
-    fn live_batch(
+    pub(super) fn live_batch(
         &mut self,
         container: ContainerId,
         from: &[u8],

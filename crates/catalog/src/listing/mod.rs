@@ -6,12 +6,14 @@
 //!
 //! Promises: cost grows with what is returned, not with what is stored.
 
+mod browse;
 mod downwards;
 mod live;
 #[cfg(test)]
 mod plan_tests;
 mod versions;
 
+pub use browse::BrowseQuery;
 pub use live::{ListItem, ListQuery};
 pub use versions::{VersionItem, VersionListItem, VersionListQuery, VersionMarker};
 

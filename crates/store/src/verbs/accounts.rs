@@ -10,6 +10,7 @@ use dolium_catalog::{
 };
 
 use super::groups;
+use super::past;
 use super::settings::SETTINGS_LEN_MAX;
 use crate::attributes::Attributes;
 use crate::caller::Caller;
@@ -107,7 +108,7 @@ fn admitted(
 }
 
 /// The account, which must be there, and to which the caller must be at least this.
-fn known(
+pub(super) fn known(
     tx: &mut ReadTx<'_>,
     who: &Caller,
     name: &AccountName,
@@ -260,6 +261,8 @@ fn change(
         let context = "the settings of the account are too large";
         return Err(Error::new(ErrorKind::Invalid, context));
     }
+    let owner = past::Owner::account(&account);
+    past::keep(tx, &owner, &before.attributes, &attributes)?;
     Ok(tx.set_account_attributes(&AccountAttributesRow {
         account_id: account.id,
         attributes: encode_attributes(&attributes),

@@ -148,7 +148,7 @@ impl Store {
 
     /// Whether a write could succeed now: spares a client that will be refused most of its upload.
     /// The committing transaction decides.
-    async fn writable(
+    pub(super) async fn writable(
         &self,
         who: &Caller,
         container: &ContainerName,

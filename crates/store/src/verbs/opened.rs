@@ -16,9 +16,9 @@ use crate::{Error, ErrorKind, Reason, Result, rows};
 /// See the module.
 pub struct Opened {
     version: Version,
-    store: Store,
-    container: ContainerRow,
-    row: VersionRow,
+    pub(super) store: Store,
+    pub(super) container: ContainerRow,
+    pub(super) row: VersionRow,
     key: Option<CustomerKey>,
     /// The attributes of the account.
     account: Vec<u8>,

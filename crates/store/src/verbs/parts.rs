@@ -11,7 +11,7 @@ use crate::caller::Caller;
 use crate::clock::now;
 use crate::digest::DigestSet;
 use crate::envelope::{self, Encryption, ObjectKey, PART_SALT};
-use crate::ingest::{self, Ingested, Intake, NewBlocks};
+use crate::ingest::{self, Ingested, Intake, NewBlocks, Taken};
 use crate::names::{ContainerName, ObjectPath};
 use crate::permission::ReadAction;
 use crate::reader::ExtentWalk;
@@ -127,11 +127,11 @@ impl Store {
         }
         let root = Node::decode(&row.list)?;
         let mut walk = ExtentWalk::new(self.lane(&from)?.clone(), root, range);
-        let mut intake = Intake::new(self.lane(&target)?);
+        let mut intake = Intake::new(self.lane(&target)?, None);
         while let Some(extent) = walk.next().await? {
             intake.append(extent).await?;
         }
-        let (root, blocks) = intake.finish().await?;
+        let Taken { root, blocks, .. } = intake.finish().await?;
         // The part's tag need not be the MD5 of bytes that nobody has read.
         let etag = hex::encode(rand::random::<[u8; 16]>());
         let finish = Finish {

@@ -10,7 +10,7 @@ use crate::names::{AccountName, ContainerName, Instant, ObjectPath};
 use crate::permission::{self, Target};
 use crate::request::{Container, ShareEdit};
 use crate::rows;
-use crate::sharing::{self, follow, governing, public_counts, standing_over};
+use crate::sharing::{self, follow, governing, public_counts};
 use crate::standing::{self, Standing};
 use crate::store::Store;
 use crate::visible::{ShownOnly, names_of};
@@ -87,7 +87,7 @@ impl Store {
             let path = path.as_str().as_bytes();
             let target = Target::Path(path);
             let row = permission::permitted(tx, &who, &name, Action::GetObject, target)?;
-            let is_owner = standing_over(tx, &who, &row)? >= Standing::Owner;
+            let is_owner = standing::over(tx, &who, &row)? >= Standing::Owner;
             let mut told = PathSharing::default();
             if !is_owner {
                 let writes = permission::allows(tx, &who, &row, Action::PutObject, target)?;
@@ -125,7 +125,7 @@ impl Store {
             if !sharing::is_any(tx, row.id)? {
                 return Ok(told);
             }
-            let is_owner = standing_over(tx, &who, &row)? >= Standing::Owner;
+            let is_owner = standing::over(tx, &who, &row)? >= Standing::Owner;
             let mut shared = Next::Unknown;
             let mut public = Next::Unknown;
             for (path, slot) in paths.iter().zip(&mut told).take(PATHS_MAX) {

@@ -14,8 +14,7 @@ use crate::names::ContainerName;
 use crate::permission::{self, Target};
 use crate::request::{ListEntry, ListPage, ListRequest, Version};
 use crate::rows;
-use crate::sharing::standing_over;
-use crate::standing::Standing;
+use crate::standing::{self, Standing};
 use crate::store::Store;
 use crate::visible::{Place, Scope, ShownOnly, behind};
 use crate::{Error, ErrorKind, Result};
@@ -80,7 +79,7 @@ impl Store {
 }
 
 fn scope(tx: &mut ReadTx<'_>, who: &Caller, row: &ContainerRow, only: ShownOnly) -> Result<Scope> {
-    if only.public && standing_over(tx, who, row)? < Standing::Owner {
+    if only.public && standing::over(tx, who, row)? < Standing::Owner {
         let context = "only its owner sees what is public in a container";
         return Err(Error::new(ErrorKind::Denied, context));
     }

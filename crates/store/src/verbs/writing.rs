@@ -14,6 +14,7 @@ use dolium_catalog::{
 
 use super::event::{self, Occasion};
 use super::{archive, quota};
+use crate::attributes::{OBJECT, OBJECT_ID};
 use crate::blobs::blob_row;
 use crate::clock::now;
 use crate::condition::Present;
@@ -123,7 +124,10 @@ pub(crate) fn write_version(
     let who = occasion.who();
     sharing::check_kind(tx, who, container, &path, &new.description.content_type)?;
     archive::keep(tx, container, &path)?;
-    make_way(tx, container, &path)?;
+    let before = make_way(tx, container, &path)?;
+    if occasion.is_of_the_same_object() {
+        keep_id(before.as_ref(), &mut new.description)?;
+    }
     let row = VersionRow {
         container_id: container.id,
         path,
@@ -182,9 +186,15 @@ pub(crate) fn write_marker(
 
 /// Makes way for a new version: the null version goes if the new one will be null, and whatever is
 /// live then becomes history.
-pub(super) fn make_way(tx: &mut WriteTx<'_>, container: &ContainerRow, path: &[u8]) -> Result<()> {
+/// Returns what was live.
+pub(super) fn make_way(
+    tx: &mut WriteTx<'_>,
+    container: &ContainerRow,
+    path: &[u8],
+) -> Result<Option<VersionRow>> {
     let head = tx.head(container.id, path)?;
-    let Some(head) = head else { return Ok(()) };
+    let Some(head) = head else { return Ok(None) };
+    let live = head.cluster == Cluster::Normal;
     if container.versioning != RowVersioning::On {
         let null = if head.null_version {
             Some(head.serial)
@@ -195,12 +205,24 @@ pub(super) fn make_way(tx: &mut WriteTx<'_>, container: &ContainerRow, path: &[u
             let gone = tx.delete_version(container.id, path, serial)?;
             unlink(tx, container, &gone.list)?;
             if serial == head.serial {
-                return Ok(());
+                return Ok(live.then_some(head));
             }
         }
     }
-    if head.cluster == Cluster::Normal {
+    if live {
         tx.set_cluster(container.id, path, head.serial, Cluster::History)?;
+    }
+    Ok(live.then_some(head))
+}
+
+/// Gives a new version the identifier of the one that it replaces.
+fn keep_id(before: Option<&VersionRow>, description: &mut Description) -> Result<()> {
+    let Some(before) = before.filter(|before| rows::mentions(&before.meta, OBJECT)) else {
+        return Ok(());
+    };
+    let attributes = rows::decode_attributes(&before.meta)?;
+    if let Some(id) = attributes.get(OBJECT, OBJECT_ID) {
+        description.attributes.set(OBJECT, OBJECT_ID, id);
     }
     Ok(())
 }
