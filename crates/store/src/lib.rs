@@ -77,7 +77,7 @@ pub use verbs::{
     AccessSettings, Account, AccountEdit, AccountSettings, BrowseRequest, BrowseTest,
     CURRENT_BYTES, Cause, ChangeOf, ChangePage, ContainerEdit, ContainerOwner, ContainerPast,
     ContainerRequest, ContainerSettings, ContainerView, DescriptionEdit, EVENT, Followed, Hashmap,
-    Keep, MapOutcome, ObjectChange, Opened, PART_NUMBER_MAX, Patch, PatchBytes, PathSharing, QUOTA,
+    MapOutcome, ObjectChange, Opened, PART_NUMBER_MAX, Patch, PatchBytes, PathSharing, QUOTA,
     REQUEST_ID, Restored, SettingChange, Transfer, UploadEntry,
 };
 pub use visible::ShownOnly;

@@ -51,7 +51,6 @@ pub use restores::Restored;
 pub(crate) use settings::change;
 pub use settings::{AccessSettings, ContainerOwner, SettingChange};
 pub use sharers::{Followed, PathSharing};
-pub use shown_listings::Keep;
 pub use transfers::Transfer;
 pub use uploads::{PART_NUMBER_MAX, UploadEntry};
 

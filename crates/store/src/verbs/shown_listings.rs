@@ -4,15 +4,14 @@
 //! Promises: what the caller may not read is not listed, by no name; cost grows with what is shown and
 //! with how many shares there are, not with what is stored.
 
-use std::sync::Arc;
-
 use dolium_access::Action;
-use dolium_catalog::{ContainerRow, ReadTx, VersionSummary};
+use dolium_catalog::{BrowseQuery, ContainerRow, ListItem, ReadTx, VersionSummary};
 
+use super::past::{BrowseRequest, BrowseTest};
 use crate::caller::Caller;
-use crate::names::ContainerName;
+use crate::names::{ContainerName, Instant};
 use crate::permission::{self, Target};
-use crate::request::{ListEntry, ListPage, ListRequest, Version};
+use crate::request::{ListEntry, ListPage, Version};
 use crate::rows;
 use crate::standing::{self, Standing};
 use crate::store::Store;
@@ -24,23 +23,18 @@ const PAGE_ENTRIES_MAX: usize = 10_000;
 /// Rows that one statement fetches, at first and at most: what is shown may lie scattered.
 const BATCH_ROWS: (i64, i64) = (8, 512);
 
-/// Says of an object whether a listing keeps it.
-pub type Keep = Arc<dyn Fn(&Version) -> bool + Send + Sync>;
-
 impl Store {
     /// A page of what is shown to the caller of a container. Who may list it sees all or, as its owner,
     /// what is shared or public; anybody else what is shared with them, and is refused when nothing is.
     ///
-    /// Of the request `prefix`, `delimiter`, `after`, `limit` and `one_level` count. Paths fold at the
-    /// first delimiter behind the prefix unless they end with it. An `after` that ends with the delimiter
-    /// stands for everything that begins with it.
+    /// An `after` that ends with the delimiter stands for everything that begins with it. As of a moment an
+    /// owner sees what is shared now of what there was then.
     pub async fn list_shown(
         &self,
         who: &Caller,
         container: &ContainerName,
-        request: ListRequest,
+        request: BrowseRequest,
         only: ShownOnly,
-        keep: Option<Keep>,
     ) -> Result<ListPage> {
         let (who, container) = (who.clone(), container.clone());
         self.look(move |tx| {
@@ -50,8 +44,12 @@ impl Store {
                 who: &who,
                 row: &row,
                 judged: scope.is_others() && permission::rules(&row)?.policy.is_some(),
-                keep: keep.as_ref(),
+                keep: request.test.as_ref(),
             };
+            if request.before.is_some() && standing::over(tx, &who, &row)? < Standing::Owner {
+                let context = "only its owner looks back at a container";
+                return Err(Error::new(ErrorKind::Denied, context));
+            }
             if !scope.reaches(tx, request.prefix.as_bytes())? {
                 let context = "nothing there is shared with you";
                 return Err(Error::new(ErrorKind::Denied, context));
@@ -100,7 +98,7 @@ fn behind_all(prefix: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Where a page begins.
-fn start(request: &ListRequest, delimiter: Option<&[u8]>) -> Option<Vec<u8>> {
+fn start(request: &BrowseRequest, delimiter: Option<&[u8]>) -> Option<Vec<u8>> {
     let prefix = request.prefix.as_bytes();
     let after = request.after.as_deref().map(str::as_bytes);
     let Some(after) = after.filter(|after| *after >= prefix) else {
@@ -134,7 +132,7 @@ struct Shown<'a> {
     row: &'a ContainerRow,
     /// Whether a policy may deny single objects.
     judged: bool,
-    keep: Option<&'a Keep>,
+    keep: Option<&'a BrowseTest>,
 }
 
 impl Shown<'_> {
@@ -168,7 +166,7 @@ fn page(
     tx: &mut ReadTx<'_>,
     shown: &Shown<'_>,
     scope: &mut Scope,
-    request: &ListRequest,
+    request: &BrowseRequest,
 ) -> Result<ListPage> {
     let prefix = request.prefix.as_bytes();
     let delimiter = request.delimiter.as_deref().filter(|d| !d.is_empty());
@@ -177,8 +175,16 @@ fn page(
     let mut entries = Vec::new();
     let mut from = start(request, delimiter);
     let mut batch = BATCH_ROWS.0;
+    let mut seen = None;
     while let (Some(lower), true) = (from.take(), limit > 0) {
-        let found = tx.live_from(shown.row.id, &lower, prefix, batch)?;
+        let found = match request.before {
+            None => tx.live_from(shown.row.id, &lower, prefix, batch)?,
+            Some(Instant(before)) => {
+                let found = past(tx, shown.row, prefix, seen.take(), batch, before)?;
+                seen = found.last().map(|object| object.path.clone());
+                found
+            }
+        };
         let complete = (found.len() as i64) < batch;
         batch = (batch * 2).min(BATCH_ROWS.1);
         // What lies before this was passed over.
@@ -200,7 +206,7 @@ fn page(
                         Some(fold) => behind_all(fold),
                         None => Some(next.clone()),
                     };
-                    if let Some(entry) = entry(version, folded, request.one_level)? {
+                    if let Some(entry) = entry(version, folded, request.objects_only)? {
                         if entries.len() == limit {
                             return Ok(done(entries, true));
                         }
@@ -221,16 +227,44 @@ fn page(
     Ok(done(entries, false))
 }
 
+/// Objects as of a moment, behind what was seen.
+fn past(
+    tx: &mut ReadTx<'_>,
+    row: &ContainerRow,
+    prefix: &[u8],
+    after: Option<Vec<u8>>,
+    limit: i64,
+    before: i64,
+) -> Result<Vec<VersionSummary>> {
+    let query = BrowseQuery {
+        prefix: prefix.to_vec(),
+        after,
+        limit: usize::try_from(limit).unwrap_or_default(),
+        before: Some(before),
+        ..BrowseQuery::default()
+    };
+    let items = tx.browse(row.id, &query, None)?.items.into_iter();
+    let objects = items.filter_map(|item| match item {
+        ListItem::Object(object) => Some(*object),
+        ListItem::Prefix(_) => None,
+    });
+    Ok(objects.collect())
+}
+
 fn done(entries: Vec<ListEntry>, more: bool) -> ListPage {
     ListPage { entries, more }
 }
 
 /// What stands for an object in a listing: itself, what it folds into, or nothing.
-fn entry(version: Version, folded: Option<Vec<u8>>, one_level: bool) -> Result<Option<ListEntry>> {
+fn entry(
+    version: Version,
+    folded: Option<Vec<u8>>,
+    objects_only: bool,
+) -> Result<Option<ListEntry>> {
     if let Some(fold) = folded {
         let corrupt = |_| Error::new(ErrorKind::Corrupt, "a path in the catalog is no text");
         let fold = String::from_utf8(fold).map_err(corrupt)?;
-        return Ok((!one_level).then_some(ListEntry::Prefix(fold)));
+        return Ok((!objects_only).then_some(ListEntry::Prefix(fold)));
     }
     Ok(Some(ListEntry::Version(version)))
 }

@@ -2,7 +2,7 @@
 //!
 //! Promises: nothing is told where nothing is shared, not even whether there is something.
 
-use dolium_store::{ListEntry, ListPage, ListRequest, ShownOnly};
+use dolium_store::{BrowseRequest, ListEntry, ListPage, ShownOnly};
 use http::{HeaderMap, Method, Response, StatusCode};
 use serde_json::json;
 
@@ -70,8 +70,7 @@ pub(super) async fn container(
     front: &Front,
     call: &Call,
     mut headers: HeaderMap,
-    request: ListRequest,
-    keep: Option<dolium_store::Keep>,
+    request: BrowseRequest,
     entry: impl Fn(&dolium_store::Version) -> Entry,
 ) -> Result<Response<Body>> {
     check(call)?;
@@ -80,13 +79,13 @@ pub(super) async fn container(
     if !sees.map_err(of_store)? {
         return Err(Fault::denied());
     }
-    let all = ListRequest {
+    let all = BrowseRequest {
         limit: NAMED_MAX,
-        ..ListRequest::default()
+        ..BrowseRequest::default()
     };
     let seen = front
         .store
-        .list_shown(&call.caller, &name, all, ShownOnly::default(), None);
+        .list_shown(&call.caller, &name, all, ShownOnly::default());
     let seen = seen.await.map_err(of_store)?;
     let versions = seen.entries.iter().filter_map(|entry| match entry {
         ListEntry::Version(version) => Some(version),
@@ -100,7 +99,7 @@ pub(super) async fn container(
     }
     let page = front
         .store
-        .list_shown(&call.caller, &name, request, ShownOnly::default(), keep);
+        .list_shown(&call.caller, &name, request, ShownOnly::default());
     let page = page.await.map_err(of_store)?;
     listed(front, call, headers, page, entry).await
 }

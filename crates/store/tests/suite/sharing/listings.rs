@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dolium_store::{Caller, ErrorKind, ListEntry, ListRequest, ShareEdit, ShownOnly};
+use dolium_store::{BrowseRequest, Caller, ErrorKind, ListEntry, ShareEdit, ShownOnly};
 
 use super::{DIRECTORY, Home};
 use crate::suite::accounts::{account, make, within};
@@ -30,15 +30,15 @@ pub(super) async fn list(
 ) -> Option<Vec<String>> {
     let mut names = Vec::new();
     loop {
-        let request = ListRequest {
+        let request = BrowseRequest {
             prefix: prefix.to_owned(),
             delimiter: delimiter.map(str::to_owned),
             after: names.last().cloned(),
             limit,
-            ..ListRequest::default()
+            ..BrowseRequest::default()
         };
         let store = &home.world.store;
-        let page = match store.list_shown(who, &home.name, request, only, None).await {
+        let page = match store.list_shown(who, &home.name, request, only).await {
             Ok(page) => page,
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
@@ -143,16 +143,33 @@ async fn owners_see_what_is_shared_and_public() {
         .list_shown(
             &home.ada,
             &home.name,
-            ListRequest {
+            BrowseRequest {
                 limit: 9,
-                ..ListRequest::default()
+                test: Some(Arc::new(|version| version.content_type == DIRECTORY)),
+                ..BrowseRequest::default()
             },
             SHARED,
-            Some(Arc::new(|version| version.content_type == DIRECTORY)),
         )
         .await
         .unwrap();
     assert_eq!(kept.entries.len(), 2);
+    // As of a moment: what was there then, shared as it is now.
+    let store = &home.world.store;
+    let last = store.head(&home.ada, &home.at("d/f")).await.unwrap();
+    let before = Some(last.created);
+    let request = BrowseRequest {
+        limit: 9,
+        before,
+        ..BrowseRequest::default()
+    };
+    let then = store
+        .list_shown(&home.ada, &home.name, request.clone(), SHARED)
+        .await
+        .unwrap();
+    assert_eq!(then.entries.len(), 3);
+    let bob = home.owner("bob").await;
+    let refused = store.list_shown(&bob, &home.name, request, NOTHING).await;
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Denied);
 }
 
 #[tokio::test]
