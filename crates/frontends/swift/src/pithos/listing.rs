@@ -22,7 +22,8 @@ pub(super) enum Entry {
 }
 
 impl Entry {
-    fn name(&self) -> &str {
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
         match self {
             Self::Subdir(name) | Self::Item(name, _) => name,
         }
