@@ -27,6 +27,9 @@ pub(crate) const EXAMPLE: &str = r#"# Dolium's configuration. Everything that is
 [swift]
 # storage_domains = ["swift.example.org"] # photos.AUTH_ada.swift.example.org is then the container "photos"
 
+[pithos]
+# block_size = 4194304         # bytes of the blocks of containers made over Pithos+
+
 [encryption]
 # keys = ["archive"]           # names that clients may encrypt single objects with (S3: aws:kms)
 

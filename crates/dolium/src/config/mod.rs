@@ -41,6 +41,8 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) swift: Swift,
     #[serde(default)]
+    pub(crate) pithos: Pithos,
+    #[serde(default)]
     pub(crate) encryption: ObjectEncryption,
     #[serde(default)]
     pub(crate) catalog: CatalogConfig,
@@ -124,6 +126,22 @@ impl Default for S3 {
 pub(crate) struct Swift {
     /// Domains below which names of hosts are accounts and containers.
     pub(crate) storage_domains: Vec<String>,
+}
+
+/// The Pithos+ dialect of the Swift front end.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Pithos {
+    /// Bytes of the blocks of containers made over it, 512 to 4 MiB.
+    pub(crate) block_size: Spanned<u32>,
+}
+
+impl Default for Pithos {
+    fn default() -> Self {
+        Self {
+            block_size: Spanned::new(0..0, 4 << 20),
+        }
+    }
 }
 
 /// Encryption of single objects, beside the repository's of everything.

@@ -4,6 +4,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
+use dolium_store::Chunking;
 use dolium_swift::{SwiftFrontEnd, SwiftSettings};
 use tower::ServiceExt;
 
@@ -13,11 +14,14 @@ use crate::config::Config;
 /// Builds the front end.
 pub(super) fn front_end(config: &Config, components: &Components) -> SwiftFrontEnd {
     let arrays = config.arrays.iter();
+    // The configuration was checked: a length that is none has not come this far.
+    let chunking = Chunking::fixed(*config.pithos.block_size.get_ref()).unwrap_or_default();
     SwiftFrontEnd::new(SwiftSettings {
         store: components.store.clone(),
         identity: components.identity.clone(),
         token_key: components.token_key.clone(),
         storage_domains: config.swift.storage_domains.clone(),
+        pithos_chunking: chunking,
         arrays: arrays.map(|array| array.name.get_ref().clone()).collect(),
     })
 }

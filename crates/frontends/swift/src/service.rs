@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use dolium_identity::Identity;
-use dolium_store::{Caller, Store};
+use dolium_store::{Caller, Chunking, Store};
 use futures::future::BoxFuture;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -40,6 +40,8 @@ pub struct SwiftSettings {
     pub arrays: Vec<String>,
     /// Domains below which names of hosts are accounts and containers.
     pub storage_domains: Vec<String>,
+    /// How containers made over Pithos+ cut their objects.
+    pub pithos_chunking: Chunking,
 }
 
 /// The Swift protocol as a `tower` service. Cheap to clone: one per connection.
@@ -53,6 +55,7 @@ pub(crate) struct Front {
     pub(crate) token_key: TokenKey,
     pub(crate) arrays: Vec<String>,
     pub(crate) storage_domains: Vec<String>,
+    pub(crate) pithos_chunking: Chunking,
 }
 
 impl SwiftFrontEnd {
@@ -64,6 +67,7 @@ impl SwiftFrontEnd {
             token_key,
             arrays,
             storage_domains,
+            pithos_chunking,
         } = settings;
         Self(Arc::new(Front {
             store,
@@ -71,6 +75,7 @@ impl SwiftFrontEnd {
             token_key,
             arrays,
             storage_domains,
+            pithos_chunking,
         }))
     }
 

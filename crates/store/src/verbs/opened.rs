@@ -49,6 +49,11 @@ impl Opened {
         &self.version
     }
 
+    /// The number of its container.
+    pub fn container_id(&self) -> i64 {
+        self.container.id.0
+    }
+
     /// A setting that a protocol keeps of the container or, where that says nothing, of its account.
     pub fn setting(&self, namespace: &str, key: &str) -> Option<String> {
         let of = |attributes: &[u8]| {

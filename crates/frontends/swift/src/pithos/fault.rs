@@ -128,6 +128,7 @@ fn name_of(status: StatusCode) -> &'static str {
         404 => "itemNotFound",
         405 => "notAllowed",
         409 => "conflict",
+        410 => "gone",
         411 => "lengthRequired",
         412 => "preconditionFailed",
         413 => "requestEntityTooLarge",

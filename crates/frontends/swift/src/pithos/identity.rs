@@ -84,7 +84,7 @@ pub(super) async fn answer(
         Service::Tokens => tokens(front, asked).await,
         Service::Endpoints(token) => {
             bearer(front, &token).await?;
-            let endpoints = endpoints(&address(&asked));
+            let endpoints = endpoints(&base(&asked));
             Ok(json_answer(
                 &json!({"endpoints": endpoints, "endpoints_links": []}),
             ))
@@ -102,10 +102,6 @@ pub(super) async fn answer(
             feedback(&caller, asked).await
         }
     }
-}
-
-fn address(asked: &Asked) -> String {
-    base(&asked.headers, asked.peer.is_some_and(|peer| peer.secure))
 }
 
 fn json_answer(body: &Value) -> Response<Body> {
@@ -164,7 +160,7 @@ struct Password {
 }
 
 async fn tokens(front: &Front, asked: Asked) -> Result<Response<Body>> {
-    let address = address(&asked);
+    let address = base(&asked);
     let body = body_of(asked).await?;
     let catalog = catalog(&address);
     if body.iter().all(u8::is_ascii_whitespace) {

@@ -22,6 +22,7 @@ pub(super) enum Entry {
 }
 
 impl Entry {
+    /// Its name.
     pub(super) fn name(&self) -> &str {
         match self {
             Self::Subdir(name) | Self::Item(name, _) => name,

@@ -8,20 +8,28 @@
 //! Does not: decide permissions, quotas or versions.
 
 mod account;
+mod block;
+mod changes;
+mod condition;
 mod container;
 mod fault;
+mod form;
 mod format;
 mod groups;
+mod hashmap;
 mod identity;
+mod listed;
 mod listing;
 mod metadata;
 mod moment;
 mod object;
 mod others;
 mod public;
+mod range;
 mod reply;
 mod sharing;
 mod target;
+mod terms;
 mod top;
 mod words;
 
@@ -39,41 +47,51 @@ use target::{Level, Target};
 use words::Words;
 
 /// One request, taken apart.
-pub(crate) struct Call {
-    pub(super) method: Method,
-    pub(super) target: Target,
-    pub(super) query: Query,
-    pub(super) words: Words,
-    pub(super) caller: Caller,
-    pub(super) body: Waiting,
+struct Call {
+    method: Method,
+    target: Target,
+    query: Query,
+    words: Words,
+    caller: Caller,
+    body: Waiting,
     /// Scheme and host as the client wrote them, for addresses in answers.
-    pub(super) base: String,
+    base: String,
 }
 
 impl Call {
     /// The account's name in the catalog.
-    pub(super) fn account(&self) -> Result<AccountName> {
+    fn account(&self) -> Result<AccountName> {
         target::account_name(&self.target.account)
     }
 
     /// The container's name in the catalog.
-    pub(super) fn container(&self) -> Result<ContainerName> {
+    fn container(&self) -> Result<ContainerName> {
         let container = self.target.container.as_deref().unwrap_or_default();
         target::container_name(self.account()?, container)
     }
 
     /// The object's path in the catalog.
-    pub(super) fn path(&self) -> Result<ObjectPath> {
+    fn path(&self) -> Result<ObjectPath> {
         target::object_path(self.target.object.as_deref().unwrap_or_default())
     }
 
     /// The format that the request asks for.
-    pub(super) fn format(&self, default: Format) -> Format {
+    fn format(&self, default: Format) -> Format {
         Format::chosen(self.query.get("format"), self.words.get("accept"), default)
     }
 
+    /// The length of the body; `None` is one that comes in chunks of unknown number.
+    fn body_len(&self) -> Result<Option<u64>> {
+        if self.words.has("transfer-encoding") {
+            return Ok(None);
+        }
+        let len = self.words.number("content-length");
+        let missing = || Fault::length_required("Missing Content-Length header");
+        len.map(Some).ok_or_else(missing)
+    }
+
     /// Whether a parameter is there that says so by being there, such as `update`.
-    pub(super) fn says(&self, parameter: &str) -> bool {
+    fn says(&self, parameter: &str) -> bool {
         self.query.has(parameter)
     }
 }
@@ -136,9 +154,8 @@ async fn route(front: &Front, asked: Asked, id: &str) -> Result<Response<Body>> 
     }
     let caller = caller(front, &asked).await?;
     let context = gather(&asked.headers, asked.peer, id);
-    let secure = asked.peer.is_some_and(|peer| peer.secure);
     let call = Call {
-        base: base(&asked.headers, secure),
+        base: base(&asked),
         method: asked.method,
         target,
         query: asked.query,
@@ -171,10 +188,21 @@ fn methods(target: &Target) -> &'static [&'static str] {
 }
 
 /// 405, with the methods that there are.
-pub(super) fn not_allowed(methods: &[&str]) -> Fault {
+fn not_allowed(methods: &[&str]) -> Fault {
     let mut fault = Fault::of(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed");
     set(&mut fault.headers, "allow", methods.join(","));
     fault
+}
+
+/// Scheme and host of a request.
+fn base(asked: &Asked) -> String {
+    let host = asked
+        .headers
+        .get("host")
+        .and_then(|host| host.to_str().ok());
+    let secure = asked.peer.is_some_and(|peer| peer.secure);
+    let scheme = if secure { "https" } else { "http" };
+    format!("{scheme}://{}", host.unwrap_or("localhost"))
 }
 
 /// Who asks: by the token in the query or, if there is none, in the headers.
@@ -189,11 +217,4 @@ async fn caller(front: &Front, asked: &Asked) -> Result<Caller> {
         return Err(Fault::of(StatusCode::UNAUTHORIZED, "Access denied"));
     }
     Ok(caller)
-}
-
-/// Scheme and host of a request.
-fn base(headers: &HeaderMap, secure: bool) -> String {
-    let host = headers.get("host").and_then(|host| host.to_str().ok());
-    let scheme = if secure { "https" } else { "http" };
-    format!("{scheme}://{}", host.unwrap_or("localhost"))
 }

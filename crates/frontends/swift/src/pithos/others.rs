@@ -2,16 +2,19 @@
 //!
 //! Promises: nothing is told where nothing is shared, not even whether there is something.
 
-use dolium_store::{BrowseRequest, ListEntry, ListPage, ShownOnly};
+use std::collections::HashSet;
+
+use dolium_store::{AccountName, BrowseRequest, ListEntry, ShownOnly};
 use http::{HeaderMap, Method, Response, StatusCode};
 use serde_json::json;
 
+use super::condition::judge_dates;
 use super::fault::{Fault, Result, of_store};
 use super::format::Format;
 use super::listing::{self, Entry};
-use super::moment::iso;
+use super::moment::{date, iso};
 use super::words::say;
-use super::{Call, reply, sharing};
+use super::{Call, listed, reply, sharing};
 use crate::body::Body;
 use crate::service::Front;
 
@@ -52,33 +55,43 @@ pub(super) async fn account(front: &Front, call: &Call) -> Result<Response<Body>
         let fields = vec![("last_modified", json!(iso(one.created)))];
         Entry::Item(one.name.as_str().to_owned(), fields)
     });
-    let entries: Vec<Entry> = page(call, entries.collect());
+    let marker = call.query.given("marker");
+    let behind = |entry: &Entry| marker.is_none_or(|marker| entry.name() > marker);
+    let entries: Vec<Entry> = entries
+        .filter(behind)
+        .take(listing::limit(&call.query))
+        .collect();
     let frame = ("account", Some(name.as_str()), "container");
     Ok(listing::answer(format, HeaderMap::new(), frame, &entries))
 }
 
-/// The part of a short listing that a request asks for.
-pub(super) fn page(call: &Call, entries: Vec<Entry>) -> Vec<Entry> {
-    let marker = call.query.given("marker");
-    let behind = |entry: &Entry| marker.is_none_or(|marker| entry.name() > marker);
-    let limit = listing::limit(&call.query);
-    entries.into_iter().filter(behind).take(limit).collect()
-}
-
-/// Answers HEAD or GET of a container; `entry` writes an object.
-pub(super) async fn container(
+/// Of an owner's containers those that a request asks for, by what is in them.
+pub(super) async fn showing(
     front: &Front,
     call: &Call,
-    mut headers: HeaderMap,
-    request: BrowseRequest,
-    entry: impl Fn(&dolium_store::Version) -> Entry,
-) -> Result<Response<Body>> {
+    account: &AccountName,
+    entries: Vec<Entry>,
+) -> Result<Vec<Entry>> {
+    let only = only(call);
+    if only == ShownOnly::default() {
+        return Ok(entries);
+    }
+    let found = front.store.containers_showing(&call.caller, account, only);
+    let found = found.await.map_err(of_store)?;
+    let names: HashSet<&str> = found.iter().map(|one| one.name.as_str()).collect();
+    let shows = |entry: &Entry| names.contains(entry.name());
+    Ok(entries.into_iter().filter(shows).collect())
+}
+
+/// Answers HEAD or GET of a container.
+pub(super) async fn container(front: &Front, call: &Call) -> Result<Response<Body>> {
     check(call)?;
     let name = call.container()?;
     let sees = front.store.sees_any(&call.caller, &name).await;
-    if !sees.map_err(of_store)? {
+    let view = front.store.peek_container(&call.caller, &name).await;
+    let (true, Some(view)) = (sees.map_err(of_store)?, view.map_err(of_store)?) else {
         return Err(Fault::denied());
-    }
+    };
     let all = BrowseRequest {
         limit: NAMED_MAX,
         ..BrowseRequest::default()
@@ -91,37 +104,27 @@ pub(super) async fn container(
         ListEntry::Version(version) => Some(version),
         ListEntry::Prefix(_) => None,
     });
+    let changed = versions.clone().map(|version| version.created).max();
+    let changed = changed.unwrap_or(view.container.created);
+    judge_dates(&call.words, changed)?;
+    let mut headers = HeaderMap::new();
     let names = sharing::names_of_metadata(versions).join(",");
-    say(&mut headers, "x-container-object-meta", &names);
-    let format = call.format(Format::Text);
+    for (name, value) in [
+        ("x-container-block-size", &*view.block_len.to_string()),
+        ("x-container-block-hash", "sha256"),
+        ("x-container-object-meta", &names),
+        ("last-modified", &date(changed)),
+    ] {
+        say(&mut headers, name, value);
+    }
     if call.method == Method::HEAD {
+        let format = call.format(Format::Text);
         return Ok(reply::empty(StatusCode::NO_CONTENT, format, headers));
     }
+    let request = listed::request(&call.query);
     let page = front
         .store
         .list_shown(&call.caller, &name, request, ShownOnly::default());
     let page = page.await.map_err(of_store)?;
-    listed(front, call, headers, page, entry).await
-}
-
-/// A page of objects as an answer, with how they are shared.
-pub(super) async fn listed(
-    front: &Front,
-    call: &Call,
-    headers: HeaderMap,
-    page: ListPage,
-    entry: impl Fn(&dolium_store::Version) -> Entry,
-) -> Result<Response<Body>> {
-    let name = call.container()?;
-    let entries = page.entries.iter().map(|one| match one {
-        ListEntry::Prefix(prefix) => Entry::Subdir(prefix.clone()),
-        ListEntry::Version(version) => entry(version),
-    });
-    let mut entries: Vec<Entry> = entries.collect();
-    let format = call.format(Format::Text);
-    if format != Format::Text {
-        sharing::tell_entries(front, call, &name, &mut entries).await?;
-    }
-    let frame = ("container", Some(name.as_str()), "object");
-    Ok(listing::answer(format, headers, frame, &entries))
+    listed::answer(front, call, headers, view.container.id, page).await
 }

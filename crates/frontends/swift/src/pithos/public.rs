@@ -3,7 +3,7 @@
 //! Promises: reading is all that a link is for; nothing of what only users are told is told; old versions
 //! and hash maps are not reached.
 
-use dolium_store::Caller;
+use dolium_store::{Caller, Pass};
 use http::header::HeaderName;
 use http::{HeaderMap, Method, Response, StatusCode};
 
@@ -34,26 +34,32 @@ pub(super) async fn answer(
     if word.is_empty() || word.len() > WORD_LEN_MAX {
         return Err(absent());
     }
-    let secure = asked.peer.is_some_and(|peer| peer.secure);
     let context = gather(&asked.headers, asked.peer, id);
     let nobody = Caller::anonymous().with_context(context);
     let link = front.store.follow_link(&nobody, word).await;
     let link = link.map_err(of_store)?;
-    let account = link
-        .container
-        .account()
-        .map(|name| name.as_str().to_owned());
+    let account = link.container.account().cloned();
+    let caller = match (&account, link.by_owner) {
+        // What an owner made public is meant with its parts.
+        (Some(account), true) => link.caller.with_pass(Pass {
+            account: account.clone(),
+            container: None,
+            read: true,
+            write: false,
+        }),
+        _ => link.caller,
+    };
     let call = Call {
-        base: base(&asked.headers, secure),
+        base: base(&asked),
         words: words(&asked)?,
         query: query(&asked.query),
         method: asked.method,
         target: Target {
-            account: account.unwrap_or_default(),
+            account: account.map_or_else(String::new, |name| name.as_str().to_owned()),
             container: Some(link.container.as_str().to_owned()),
             object: Some(link.path.as_str().to_owned()),
         },
-        caller: link.caller.clone(),
+        caller,
         body: asked.body,
     };
     let answered = object::answer(front, call).await;

@@ -52,12 +52,11 @@ async fn sign_in(front: &Front, asked: &Asked) -> Result<Response<Body>> {
         return Err(Fault::bad("Missing X-Auth-User or X-Auth-Key header"));
     };
     let (token, principal) = token_for(front, &user, &secret).await?;
-    let secure = asked.peer.is_some_and(|peer| peer.secure);
     let mut headers = HeaderMap::new();
     set(&mut headers, "x-auth-token", token);
     let url = format!(
         "{}{}/{}",
-        base(&asked.headers, secure),
+        base(asked),
         super::target::STORAGE,
         crate::target::quote(&principal.grantee().unwrap_or_default())
     );
