@@ -98,7 +98,7 @@ class Person:
         headers = {f"X-Account-Group-{name}": members}
         return self.ask("POST", f"/{self.id}?update", headers=headers)
 
-    def names(self, path: str, **params: str) -> list[str] | int:
+    def names(self, path: str, /, **params: str) -> list[str] | int:
         """The names of a listing, or the status of its refusal."""
         answer = self.ask("GET", path, params=params)
         if answer.status_code not in (200, 204):
@@ -106,7 +106,7 @@ class Person:
         assert (answer.status_code == 204) == (not answer.text)
         return answer.text.splitlines()
 
-    def entries(self, path: str, **params: str) -> dict[str, dict[str, Any]]:
+    def entries(self, path: str, /, **params: str) -> dict[str, dict[str, Any]]:
         """The entries of a listing by name; of a common prefix the entry is empty."""
         answer = self.ask("GET", path, params={"format": "json", **params})
         assert answer.status_code == 200, f"{answer.status_code} {answer.text}"

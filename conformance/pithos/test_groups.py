@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -77,7 +77,7 @@ def test_names_beyond_ascii(people: People) -> None:  # noqa: F811
     name, member = quote("ομάδα"), quote("χρήστης")
     assert post(people, "?update", **{name: f"{member},bob"}) == 202
     told = {name: value for name, value in groups(people).items() if "%" in name}
-    assert list(told) == [quote("ομάδα").lower()] or [quote("Ομάδα").lower()]
+    assert [unquote(name) for name in told] == ["Ομάδα"]
     assert list(told.values()) == [f"bob,{member}"]
     container = people.alice.container()
     people.alice.make(f"{container}/o")

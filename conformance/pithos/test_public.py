@@ -147,11 +147,11 @@ def test_old_versions_and_maps_are_not_there(people: People) -> None:  # noqa: F
 
 
 @pytest.mark.parametrize(
-    "word", ["", "x", "%00", "%ff", "..", "../../healthz", "a" * 5000, "%2F", "'; DROP TABLE--"]
+    "word", ["", "x", "%00", "%ff", "%2E%2E%2Fx", "a" * 5000, "%2F", "'; DROP TABLE--"]
 )
 def test_words_that_are_none(people: People, word: str) -> None:  # noqa: F811
     answer = get(f"{people.alice.url}/public/{word}")
-    assert answer.status_code in (400, 404) or (word == "../../healthz" and answer.ok)
+    assert answer.status_code in (400, 404)
 
 
 def test_manifests(people: People) -> None:  # noqa: F811

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from urllib.parse import unquote
 
-from .people import DIRECTORY, People, people  # noqa: F401
+import pytest
+import requests
+
+from .people import DIRECTORY, People, Person, people, strangers  # noqa: F401
 
 READ = ("reads", 200)
 WRITE = ("appends", 204)
@@ -125,8 +128,6 @@ def test_words(people: People, given: str, kept: str | int | None) -> None:  # n
         assert people.alice.reads(f"{path}-new") == 404
         return
     assert answer.status_code == 202
-    from urllib.parse import unquote
-
     told = people.alice.ask("HEAD", path).headers.get("X-Object-Sharing")
     assert (unquote(told) if told else None) == kept
 
@@ -140,12 +141,12 @@ def test_sharing_alone_makes_no_version(people: People) -> None:  # noqa: F811
         assert before[name] == after[name]
 
 
-def test_a_stranger_is_let_in_nowhere(people: People) -> None:  # noqa: F811
-    container = people.alice.container()
+def test_a_stranger_is_let_in_nowhere(strangers: People) -> None:  # noqa: F811
+    container = strangers.alice.container()
     path = f"{container}/o"
-    people.alice.make(path)
+    strangers.alice.make(path)
     data = {"data": b"x", "headers": {"Content-Type": "text/plain"}}
-    own = people.bob.container()
+    own = strangers.bob.container()
     asked = [
         ("HEAD", "/alice", {}),
         ("GET", "/alice?until=1", {}),
@@ -169,10 +170,10 @@ def test_a_stranger_is_let_in_nowhere(people: People) -> None:  # noqa: F811
     ]
     for method, at, words in asked:
         for at in {at, at.replace("/alice", "/no-such-account"), at.replace(container, "/alice/none")}:
-            answer = people.bob.ask(method, at, **words)
+            answer = strangers.bob.ask(method, at, **words)
             assert answer.status_code == 403, f"{method} {at}: {answer.status_code}"
             assert "X-Object-Hash" not in answer.headers
-    assert people.alice.names(container) == ["o"]
+    assert strangers.alice.names(container) == ["o"]
 
 
 def test_a_reader_and_a_writer_are_let_in_no_farther(people: People) -> None:  # noqa: F811
@@ -291,3 +292,53 @@ def test_old_versions_follow_the_path(people: People) -> None:  # noqa: F811
     assert people.bob.ask("GET", f"{path}?version=list").status_code == 200
     other = f"{path}a"
     assert people.bob.ask("GET", f"{other}?version={first}").status_code == 403
+
+
+def test_a_writer_puts_blocks_together_from_an_account_of_their_own(people: People) -> None:  # noqa: F811
+    """As kamaki does: blocks go to the writer's container, the hash map to the shared path."""
+    container = people.alice.container()
+    people.alice.make(f"{container}/d", kind=DIRECTORY)
+    people.alice.make(f"{container}/secret", b"what only alice has")
+    people.alice.share(f"{container}/d", "read=bob;write=dan")
+    own = people.dan.container()
+    octets = {"Content-Type": "application/octet-stream"}
+    uploaded = people.dan.ask("POST", f"{own}?update", data=b"from dan", headers=octets)
+    assert uploaded.status_code == 202
+    (name,) = uploaded.json()
+    secret = people.alice.ask("HEAD", f"{container}/secret").headers["X-Object-Hash"]
+
+    def put(person: Person, at: str, name: str, size: int) -> requests.Response:
+        document = {"bytes": size, "hashes": [name]}
+        return person.ask("PUT", f"{at}?hashmap", json=document, headers={"Content-Type": "a/b"})
+
+    assert put(people.dan, f"{container}/d/o", name, 8).status_code == 201
+    got = people.bob.ask("GET", f"{container}/d/o")
+    assert got.content == b"from dan"
+    assert people.alice.ask("HEAD", f"{container}/d/o").headers["X-Object-Modified-By"] == "dan"
+    # Who may not write there hears nothing of blocks.
+    for person in (people.bob, people.mallory):
+        for block in (name, secret, "0" * 64):
+            assert put(person, f"{container}/d/p", block, 8).status_code == 403
+    # A name alone is no way to somebody else's bytes.
+    stolen = put(people.mallory, f"{people.mallory.container()}/o", secret, 19)
+    assert (stolen.status_code, stolen.json()) == (409, [secret])
+
+
+def test_partial_updates_and_forms_keep_to_it(people: People) -> None:  # noqa: F811
+    path = tree(people, DIRECTORY)
+    people.alice.share(path, "read=bob;write=dan")
+    octets = {"Content-Type": "application/octet-stream", "Content-Range": "bytes 0-0/*"}
+    for person, expected in ((people.dan, 204), (people.bob, 403), (people.mallory, 403)):
+        answer = person.ask("POST", f"{path}/a?update", data=b"y", headers=octets)
+        assert answer.status_code == expected
+        form = person.ask("POST", f"{path}/form-{person.id}", files={"X-Object-Data": ("f", b"data")})
+        assert (form.status_code == 201) == (expected == 204)
+        assert form.status_code in (201, 403)
+    source = {"X-Source-Object": "/" + path.split("/", 2)[2] + "/a", "X-Source-Account": "alice"}
+    own = people.bob.container()
+    people.bob.make(f"{own}/o")
+    octets = {"Content-Range": "bytes */*", **source}
+    assert people.bob.ask("POST", f"{own}/o?update", headers=octets).status_code == 204
+    mine = people.mallory.container()
+    people.mallory.make(f"{mine}/o")
+    assert people.mallory.ask("POST", f"{mine}/o?update", headers=octets).status_code == 403
