@@ -22,7 +22,7 @@ pub use error::{Error, Result};
 pub use id::{BlockId, MAX_BLOCK_LEN, PackId};
 pub use key::{MasterKey, RecoveryKeyError, Subkey};
 pub use list::{BlockList, Extent};
-pub use merkle::MerkleRoot;
+pub use merkle::{MerkleBuilder, MerkleRoot};
 pub use pack::{PackBuilder, PackEntry, PackIndex, SealedPack};
 pub use seal::{Codec, SealedBlock, open, open_record, seal, seal_record};
 pub use tree::{Child, INLINE_MAX, NewNode, Node, TreeBuilder};

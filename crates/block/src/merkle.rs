@@ -23,35 +23,56 @@ fn pair(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
         .into()
 }
 
+/// Computes the root as names come.
+#[derive(Clone, Debug, Default)]
+pub struct MerkleBuilder {
+    /// A binary counter: `stack[i]` holds the root of a full subtree of 2^i leaves.
+    stack: Vec<Option<[u8; 32]>>,
+    count: u64,
+}
+
+impl MerkleBuilder {
+    /// No blocks yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the next block.
+    pub fn push(&mut self, id: BlockId) {
+        self.count += 1;
+        let mut node = *id.as_bytes();
+        let mut level = 0;
+        loop {
+            if level == self.stack.len() {
+                self.stack.push(Some(node));
+                return;
+            }
+            match self.stack[level].take() {
+                Some(left) => node = pair(&left, &node),
+                None => {
+                    self.stack[level] = Some(node);
+                    return;
+                }
+            }
+            level += 1;
+        }
+    }
+
+    /// The root.
+    pub fn finish(&self) -> MerkleRoot {
+        if self.count == 0 {
+            return MerkleRoot(*BlockId::ZERO.as_bytes());
+        }
+        MerkleRoot(close(&self.stack, self.count))
+    }
+}
+
 impl MerkleRoot {
     /// The root over block names in their order.
     pub fn of(ids: impl IntoIterator<Item = BlockId>) -> Self {
-        // A binary counter: `stack[i]` holds the root of a full subtree of 2^i leaves.
-        let mut stack: Vec<Option<[u8; 32]>> = Vec::new();
-        let mut count = 0u64;
-        for id in ids {
-            count += 1;
-            let mut node = *id.as_bytes();
-            let mut level = 0;
-            loop {
-                if level == stack.len() {
-                    stack.push(Some(node));
-                    break;
-                }
-                match stack[level].take() {
-                    Some(left) => node = pair(&left, &node),
-                    None => {
-                        stack[level] = Some(node);
-                        break;
-                    }
-                }
-                level += 1;
-            }
-        }
-        if count == 0 {
-            return Self(*BlockId::ZERO.as_bytes());
-        }
-        Self(close(&stack, count))
+        let mut builder = MerkleBuilder::new();
+        ids.into_iter().for_each(|id| builder.push(id));
+        builder.finish()
     }
 
     /// The 32 bytes.

@@ -25,14 +25,17 @@ pub use catalog::{Catalog, CatalogSettings};
 pub use error::{Error, ErrorKind, Result, Status};
 pub use journal::{Change, Entry, Op, OutboxEntry, journaled_tables};
 pub use listing::{
-    ListItem, ListQuery, Listing, VersionItem, VersionListItem, VersionListQuery, VersionMarker,
+    BrowseQuery, ListItem, ListQuery, Listing, VersionItem, VersionListItem, VersionListQuery,
+    VersionMarker,
 };
 pub use rows::{
     AccessKeyRow, AccountAttributesRow, AccountId, AccountRow, AccountUsage, AddedRefs, ArrayUsage,
     BlobKind, BlobRow, BlobState, BlobTotals, BlockRow, BucketRow, ChangeKind, ChangeRow, Cluster,
-    ContainerId, ContainerRow, ContainerState, DeliveryRow, EventRow, ExpiryRow, Holder, LoginRow,
-    MovementRow, NewContainer, PackUsage, PartRow, ReleasedRow, Role, TokenRevocationRow,
-    UploadMarker, UploadRow, UserId, UserRow, VersionRow, VersionSummary, Versioning,
+    ContainerId, ContainerRow, ContainerState, DeliveryRow, EventRow, ExpiryRow, GroupMemberRow,
+    Groups, Holder, LoginRow, MovementRow, NewContainer, PackUsage, PartRow, PastSettingsRow,
+    PublicLinkRow, ReleasedRow, Role, SettingsKind, ShareRow, TokenRevocationRow, UploadMarker,
+    UploadRow, UploadedBlockRow, UserId, UserRow, VersionRow, VersionSummary, Versioning,
+    member_grantee,
 };
 pub use table::{Column, TableDef};
 pub use tx::{ReadTx, WriteTx};

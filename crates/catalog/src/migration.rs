@@ -15,6 +15,8 @@ const MIGRATIONS: &[&str] = &[
     schema::VERSION_3,
     schema::VERSION_4,
     schema::VERSION_5,
+    schema::VERSION_6,
+    schema::VERSION_7,
 ];
 
 /// Where `meta` keeps the version.

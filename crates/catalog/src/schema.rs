@@ -146,3 +146,31 @@ CREATE TABLE token_revocation (
     PRIMARY KEY (access_key, token));
 CREATE INDEX token_revocation_ends ON token_revocation (ends);
 ";
+
+/// Blocks that an account uploaded and no version names yet, which are not journaled, and what accounts and
+/// containers said of themselves before.
+pub(crate) const VERSION_6: &str = "
+CREATE TABLE uploaded_block (
+    account_id INTEGER NOT NULL, block_id BLOB NOT NULL, len INTEGER NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (account_id, block_id)) WITHOUT ROWID;
+CREATE INDEX uploaded_block_at ON uploaded_block (at);
+CREATE TABLE past_settings (
+    kind INTEGER NOT NULL, owner_id INTEGER NOT NULL, at INTEGER NOT NULL, attributes BLOB NOT NULL,
+    PRIMARY KEY (kind, owner_id, at)) WITHOUT ROWID;
+";
+
+/// What is shared, with whom, and what is public.
+pub(crate) const VERSION_7: &str = "
+CREATE TABLE share (
+    container_id INTEGER NOT NULL, path BLOB NOT NULL, grantee TEXT NOT NULL, owner TEXT NOT NULL,
+    writes INTEGER NOT NULL, PRIMARY KEY (container_id, path, grantee)) WITHOUT ROWID;
+CREATE INDEX share_grantee ON share (grantee, owner, container_id, path);
+CREATE TABLE public_link (
+    word TEXT PRIMARY KEY, container_id INTEGER NOT NULL, path BLOB NOT NULL,
+    UNIQUE (container_id, path));
+CREATE TABLE group_member (
+    account_id INTEGER NOT NULL, name TEXT NOT NULL, member TEXT NOT NULL,
+    PRIMARY KEY (account_id, name, member)) WITHOUT ROWID;
+CREATE INDEX group_member_member ON group_member (member, account_id, name);
+ALTER TABLE container_state ADD COLUMN shares INTEGER NOT NULL DEFAULT 0;
+";

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use dolium_catalog::{AccessKeyRow, AccountId, Catalog, ReadTx, UserId, UserRow, WriteTx};
+use dolium_catalog::{
+    AccessKeyRow, AccountId, Catalog, ReadTx, Role, UserId, UserRow, WriteTx, member_grantee,
+};
 
 use crate::cache::{Known, Lookup, LookupCache};
 use crate::credential::{AccessKeyId, Secret};
@@ -256,6 +258,31 @@ impl Identity {
     pub async fn by_email(&self, email: &str) -> Result<Option<Principal>> {
         let email = email.to_owned();
         self.find(move |tx| tx.user_by_email(&email)).await
+    }
+
+    /// Users by the names that shares know them by, and by those that people do: pairs of both. Of what
+    /// was asked for nothing is said that is nobody's. An account stands for its owners under its name;
+    /// who only belongs to one has the login as the name for people.
+    pub async fn known_users(
+        &self,
+        ids: Vec<String>,
+        names: Vec<String>,
+    ) -> Result<Vec<(String, String)>> {
+        let op = move |tx: &mut ReadTx<'_>| {
+            let mut known = Vec::new();
+            let logins = ids.iter().map(|id| id.replacen('!', ":", 1));
+            for name in logins.chain(names.iter().cloned()) {
+                if name.contains(':') {
+                    let login = tx.login_by_name(&name)?;
+                    let login = login.filter(|login| login.role == Role::Member);
+                    known.extend(login.map(|login| (member_grantee(&login.name), login.name)));
+                } else if let Some(account) = tx.account_by_name(&name)? {
+                    known.push((account.name.clone(), account.name));
+                }
+            }
+            Ok::<_, Error>(known)
+        };
+        self.catalog.read(op).await
     }
 
     async fn find(

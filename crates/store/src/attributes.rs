@@ -8,6 +8,28 @@ use serde::{Deserialize, Serialize};
 /// The namespace of checksums: base64 by lower-case algorithm, and their `type`.
 pub const CHECKSUM: &str = "checksum";
 
+/// The namespace of what tells one object from another, whatever their paths are.
+pub const OBJECT: &str = "object";
+/// Its key for an identifier: a new version of a path keeps its predecessor's, a rename takes it along, a
+/// copy has another.
+pub const OBJECT_ID: &str = "id";
+
+/// A new identifier of an object: a random UUID.
+pub fn new_object_id() -> String {
+    let mut bytes = rand::random::<[u8; 16]>();
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let text = hex::encode(bytes);
+    let parts = [
+        &text[..8],
+        &text[8..12],
+        &text[12..16],
+        &text[16..20],
+        &text[20..],
+    ];
+    parts.join("-")
+}
+
 /// Key to value of one namespace.
 pub type Namespace = BTreeMap<String, String>;
 
@@ -16,7 +38,7 @@ pub type Namespace = BTreeMap<String, String>;
 /// By convention: `http` keeps representation headers by lower-case name (`cache-control`,
 /// `content-disposition`, `content-encoding`, `content-language`, `expires`), `user` keeps user
 /// metadata as S3 and Swift share it, `tag` object tags, `access` who may reach it, `lock` until when it
-/// cannot be deleted, `lifecycle` (on containers) when it ends by itself, `event` (on containers) who is told of
+/// cannot be deleted, `object` what tells it from others, `lifecycle` (on containers) when it ends by itself, `event` (on containers) who is told of
 /// what happens in it, `checksum` keeps base64 checksums by lower-case algorithm (`crc32`, `crc32c`,
 /// `crc64nvme`, `sha1`, `sha256`) and their `type`; a front end may add its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,9 +3,13 @@
 //! For writes the version compared is the live one, inside the committing transaction; a delete
 //! marker counts as absent (RFC 9110, section 13; S3 conditional writes).
 
+use std::borrow::Cow;
+
 use dolium_catalog::VersionRow;
 
+use crate::envelope::SEALED;
 use crate::request::{Condition, EtagMatch};
+use crate::rows::mentions;
 use crate::{Error, ErrorKind, Instant, Reason, Result};
 
 /// What a condition is compared with.
@@ -14,6 +18,7 @@ pub(crate) struct Present<'a> {
     pub(crate) etag: &'a str,
     pub(crate) created: Instant,
     pub(crate) size: u64,
+    pub(crate) root: Option<&'a [u8]>,
 }
 
 impl<'a> Present<'a> {
@@ -23,6 +28,14 @@ impl<'a> Present<'a> {
             etag: &row.etag,
             created: Instant(row.created),
             size: row.size as u64,
+            root: row.root.as_deref().filter(|_| !mentions(&row.meta, SEALED)),
+        }
+    }
+
+    fn tag(&self, by_root: bool) -> Cow<'a, str> {
+        match self.root.filter(|_| by_root) {
+            Some(root) => Cow::Owned(hex::encode(root)),
+            None => Cow::Borrowed(self.etag),
         }
     }
 }
@@ -62,11 +75,15 @@ impl Condition {
                     "no such object",
                 ));
             }
-            (Some(wanted), Some(present)) if !wanted.matches(present.etag) => return Err(failed()),
+            (Some(wanted), Some(present)) if !wanted.matches(&present.tag(self.by_root)) => {
+                return Err(failed());
+            }
             _ => {}
         }
         match (&self.if_none_match, present) {
-            (Some(unwanted), Some(present)) if unwanted.matches(present.etag) => Err(failed()),
+            (Some(unwanted), Some(present)) if unwanted.matches(&present.tag(self.by_root)) => {
+                Err(failed())
+            }
             _ => {
                 self.check_exact(present)?;
                 self.check_dates(present)
@@ -103,12 +120,14 @@ impl Condition {
     /// Checks a read. The order is RFC 9110's, section 13.2.2.
     pub(crate) fn check_read(&self, present: Present<'_>) -> Result<()> {
         match &self.if_match {
-            Some(wanted) if !wanted.matches(present.etag) => return Err(failed()),
+            Some(wanted) if !wanted.matches(&present.tag(self.by_root)) => {
+                return Err(failed());
+            }
             Some(_) => {}
             None => self.check_dates(Some(present))?,
         }
         let unchanged = match &self.if_none_match {
-            Some(unwanted) => unwanted.matches(present.etag),
+            Some(unwanted) => unwanted.matches(&present.tag(self.by_root)),
             None => self
                 .if_modified_since
                 .is_some_and(|date| seconds(present.created) <= seconds(date)),
@@ -145,6 +164,7 @@ mod tests {
             etag: "a",
             created: Instant(5_000_000),
             size: 1,
+            root: None,
         });
         let create = Condition {
             if_none_match: Some(EtagMatch::Any),
@@ -180,6 +200,7 @@ mod tests {
             etag: "a",
             created: Instant(5_900_000),
             size: 1,
+            root: None,
         };
         let check = |condition: Condition| reason(condition.check_read(present));
         let none = Condition::default;

@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 
 use crate::digest::Digester;
 use crate::envelope::Keystream;
+use crate::grid::Grid;
 use crate::lane::Lane;
 use crate::packer::{StoredPack, Ticket};
 use crate::request::{Finish, PutRequest};
@@ -50,7 +51,7 @@ pub(crate) struct Ingested {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NewBlocks {
     /// Each pack with the entries that belong to this write.
-    pub(crate) packs: Vec<(Arc<StoredPack>, Vec<dolium_block::PackEntry>)>,
+    pub(crate) packs: NewPacks,
     /// The references of each new node.
     pub(crate) nodes: HashMap<BlockId, Vec<BlockId>>,
 }
@@ -71,12 +72,15 @@ pub(crate) struct Intake<'a> {
     tree: TreeBuilder,
     nodes: Vec<NewNode>,
     node_references: HashMap<BlockId, Vec<BlockId>>,
+    grid: Grid,
 }
 
 impl<'a> Intake<'a> {
-    pub(crate) fn new(lane: &'a Lane) -> Self {
+    /// Takes blocks; with a chunking at fixed offsets it also computes their Merkle root.
+    pub(crate) fn new(lane: &'a Lane, chunking: Option<Chunking>) -> Self {
         Self {
             lane,
+            grid: Grid::new(chunking),
             jobs: VecDeque::new(),
             tickets: HashMap::new(),
             tree: TreeBuilder::new(),
@@ -86,7 +90,7 @@ impl<'a> Intake<'a> {
     }
 
     /// Takes the next block of the object.
-    async fn push(&mut self, block: Bytes) -> Result<()> {
+    pub(crate) async fn push(&mut self, block: Bytes) -> Result<()> {
         let len = block.len() as u32;
         // Entering may itself wait for room, for nodes; so nothing is held meanwhile.
         while self.jobs.len() >= BLOCKS_IN_FLIGHT {
@@ -105,6 +109,19 @@ impl<'a> Intake<'a> {
 
     /// Appends bytes that are stored already.
     pub(crate) async fn append(&mut self, extent: Extent) -> Result<()> {
+        self.settle().await?;
+        self.grid.doubt(self.lane, extent).await?;
+        self.take(extent).await
+    }
+
+    /// Appends stored bytes that are all of what the block's name is the hash of.
+    pub(crate) async fn append_whole(&mut self, extent: Extent) -> Result<()> {
+        self.settle().await?;
+        self.grid.trust(extent);
+        self.take(extent).await
+    }
+
+    async fn take(&mut self, extent: Extent) -> Result<()> {
         self.tree.push(extent, &mut self.nodes);
         self.store_nodes().await
     }
@@ -115,6 +132,14 @@ impl<'a> Intake<'a> {
             && let Some(ticket) = carry(from, self.lane, id, false).await?
         {
             self.tickets.insert(id, ticket);
+        }
+        Ok(())
+    }
+
+    /// Enters all blocks that are on their way, so that what comes next comes behind them.
+    async fn settle(&mut self) -> Result<()> {
+        while !self.jobs.is_empty() {
+            self.enter_next().await?;
         }
         Ok(())
     }
@@ -136,7 +161,9 @@ impl<'a> Intake<'a> {
                 id
             }
         };
-        self.append(Extent::whole(id, len)).await
+        let extent = Extent::whole(id, len);
+        self.grid.trust(extent);
+        self.take(extent).await
     }
 
     /// Stores the nodes that the tree has completed.
@@ -154,32 +181,23 @@ impl<'a> Intake<'a> {
     }
 
     /// Waits until everything is durable.
-    pub(crate) async fn finish(mut self) -> Result<(Node, NewBlocks)> {
-        while !self.jobs.is_empty() {
-            self.enter_next().await?;
-        }
+    pub(crate) async fn finish(mut self) -> Result<Taken> {
+        self.settle().await?;
+        let merkle = self.grid.finish(self.lane).await?;
         let root = std::mem::take(&mut self.tree).finish(&mut self.nodes);
         self.store_nodes().await?;
         for ticket in self.tickets.values() {
             self.lane.packer.flush(ticket);
         }
-        let mut packs: HashMap<_, (Arc<StoredPack>, Vec<_>)> = HashMap::new();
-        for ticket in self.tickets.values() {
-            let pack = ticket.wait().await?;
-            packs
-                .entry(pack.id)
-                .or_insert_with(|| (pack, Vec::new()))
-                .1
-                .push(ticket.entry);
-        }
-        let packs = packs.into_values().collect();
-        Ok((
+        let blocks = NewBlocks {
+            packs: packs_of(self.tickets.values()).await?,
+            nodes: self.node_references,
+        };
+        Ok(Taken {
             root,
-            NewBlocks {
-                packs,
-                nodes: self.node_references,
-            },
-        ))
+            blocks,
+            merkle,
+        })
     }
 }
 
@@ -199,6 +217,55 @@ pub(crate) async fn carry(
         Placed::Known(_) => Ok(None),
         Placed::Coming(_, ticket) => Ok(Some(ticket)),
     }
+}
+
+/// What an intake made of what it took.
+pub(crate) struct Taken {
+    /// The root of the block list.
+    pub(crate) root: Node,
+    /// Blocks that the catalog must record with the commit.
+    pub(crate) blocks: NewBlocks,
+    /// The Merkle root, when the list is cut at fixed offsets.
+    pub(crate) merkle: Option<MerkleRoot>,
+}
+
+/// New packs, each with the entries that belong to one write.
+pub(crate) type NewPacks = Vec<(Arc<StoredPack>, Vec<dolium_block::PackEntry>)>;
+
+/// Waits until the packs of blocks that were handed in are durable.
+async fn packs_of(tickets: impl Iterator<Item = &Ticket>) -> Result<NewPacks> {
+    let mut packs: HashMap<_, (Arc<StoredPack>, Vec<_>)> = HashMap::new();
+    for ticket in tickets {
+        let pack = ticket.wait().await?;
+        packs
+            .entry(pack.id)
+            .or_insert_with(|| (pack, Vec::new()))
+            .1
+            .push(ticket.entry);
+    }
+    Ok(packs.into_values().collect())
+}
+
+/// Stores blocks that no list names yet; gives their names in order and the packs with the new ones.
+pub(crate) async fn store_loose(
+    lane: &Lane,
+    blocks: Vec<Bytes>,
+) -> Result<(Vec<BlockId>, NewPacks)> {
+    let (mut ids, mut tickets) = (Vec::with_capacity(blocks.len()), HashMap::new());
+    for block in blocks {
+        let permit = lane.packer.permit(block.len()).await?;
+        match place(lane.clone(), block, permit, false).await? {
+            Placed::Known(id) => ids.push(id),
+            Placed::Coming(id, ticket) => {
+                ids.push(id);
+                tickets.insert(id, ticket);
+            }
+        }
+    }
+    for ticket in tickets.values() {
+        lane.packer.flush(ticket);
+    }
+    Ok((ids, packs_of(tickets.values()).await?))
 }
 
 /// Finds or makes the place of one block. `permit` says that there is room for it.
@@ -278,7 +345,8 @@ pub(crate) async fn ingest(
         idle: Some(Digester::new(digests)),
         busy: None,
     };
-    let mut intake = Intake::new(lane);
+    // The hash of ciphertext would tell a client nothing.
+    let mut intake = Intake::new(lane, keystream.is_none().then_some(chunking));
     let (mut ready, mut size) = (Vec::new(), 0u64);
     while let Some(bytes) = body.next().await {
         let bytes = bytes?;
@@ -308,13 +376,11 @@ pub(crate) async fn ingest(
     let rest = keystream.is_none().then_some(&mut digesting);
     take_blocks(&mut ready, rest, &mut intake).await?;
     let finish = finish(&digesting.ready().await?.finish())?;
-    let (root, new_blocks) = intake.finish().await?;
-    let merkle = match (&root, chunking) {
-        (Node::Leaf(extents), Chunking::Fixed(_)) => {
-            Some(MerkleRoot::of(extents.iter().map(|extent| extent.id)))
-        }
-        _ => None,
-    };
+    let Taken {
+        root,
+        blocks: new_blocks,
+        merkle,
+    } = intake.finish().await?;
     Ok(Ingested {
         root,
         merkle,

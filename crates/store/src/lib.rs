@@ -16,11 +16,13 @@ mod caller;
 mod care;
 mod clock;
 mod collect;
+mod composer;
 mod condition;
 mod digest;
 mod envelope;
 mod error;
 mod expiry;
+mod grid;
 mod ingest;
 mod journal;
 mod lane;
@@ -37,16 +39,19 @@ mod relink;
 mod request;
 mod rows;
 mod settings;
+mod sharing;
 mod standing;
 mod store;
 mod verbs;
+mod visible;
 
-pub use attributes::{Attributes, CHECKSUM, Namespace};
+pub use attributes::{Attributes, CHECKSUM, Namespace, OBJECT, OBJECT_ID, new_object_id};
 pub use caller::{ANONYMOUS_ID, Caller, Pass};
 pub use care::Care;
 pub use collect::{CollectReporter, Collected, Unwatched};
 pub use digest::{DigestSet, Digester, Digests};
 pub use dolium_access as access;
+pub use dolium_block::{BlockId, Chunking};
 pub use envelope::{CustomerKey, EncryptedBy, Encryption};
 pub use error::{Error, ErrorKind, Reason, Result, Status};
 pub use expiry::{EXPIRE, EXPIRE_AT};
@@ -66,15 +71,18 @@ pub use recover::{RecoverProgress, Recovered, recover};
 pub use request::{
     AccountEntry, AclRequest, Body, ByteRange, CompleteHook, CompleteRequest, Condition, Container,
     CopyRequest, DeleteRequest, Deleted, Description, EtagMatch, Finish, FinishHook, Guards,
-    ListEntry, ListPage, ListRequest, Part, PutRequest, Reading, RenameRequest, Source, Upload,
-    Version, Versioning,
+    ListEntry, ListPage, ListRequest, Part, PutRequest, Reading, RenameRequest, ShareEdit, Source,
+    Upload, Version, Versioning,
 };
 pub use settings::{Durability, StoreParts, StoreSettings, shard_key};
 pub use standing::{AccountGrants, READERS, SERVICE_PREFIX, Standing, WRITERS};
 pub use store::{Holdings, Store};
 pub use verbs::{
     ARCHIVE, ARCHIVE_HISTORY, ARCHIVE_MODE, ARCHIVE_STACK, ARCHIVE_TO, ARCHIVED_DELETION,
-    AccessSettings, Account, AccountEdit, AccountSettings, Cause, ContainerEdit, ContainerOwner,
-    ContainerRequest, ContainerSettings, ContainerView, DescriptionEdit, EVENT, Opened,
-    PART_NUMBER_MAX, QUOTA, REQUEST_ID, SettingChange, UploadEntry,
+    AccessSettings, Account, AccountEdit, AccountSettings, BrowseRequest, BrowseTest,
+    CURRENT_BYTES, Cause, ChangeOf, ChangePage, ContainerEdit, ContainerOwner, ContainerPast,
+    ContainerRequest, ContainerSettings, ContainerView, DescriptionEdit, EVENT, Followed, Hashmap,
+    MapOutcome, ObjectChange, Opened, PART_NUMBER_MAX, Patch, PatchBytes, PathSharing, QUOTA,
+    REQUEST_ID, Restored, SettingChange, Transfer, UploadEntry,
 };
+pub use visible::ShownOnly;

@@ -133,7 +133,7 @@ fn check_child(node: &Node, parent_level: u8, span: u64) -> Result<()> {
 }
 
 /// The bytes of one extent.
-async fn read_extent(lane: Lane, extent: Extent) -> Result<Vec<Bytes>> {
+pub(crate) async fn read_extent(lane: Lane, extent: Extent) -> Result<Vec<Bytes>> {
     let (skip, len) = (extent.skip as usize, extent.len as usize);
     let mut pieces = Vec::new();
     let mut given = 0;

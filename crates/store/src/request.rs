@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
-use dolium_access::{Canned, Grant};
+use dolium_access::{Canned, Grant, Sharing};
 
 use crate::attributes::{Attributes, Namespace};
 use crate::digest::{DigestSet, Digests};
@@ -70,6 +70,9 @@ pub struct Version {
     pub size: u64,
     /// The entity tag, without quotes.
     pub etag: String,
+    /// The Merkle root over its blocks, where it is made of blocks that each begin at a multiple of the
+    /// container's block length.
+    pub root: Option<Vec<u8>>,
     /// Its media type; empty when the client gave none.
     pub content_type: String,
     /// The user that wrote it.
@@ -112,6 +115,8 @@ pub struct Condition {
     pub if_size: Option<u64>,
     /// It must have been written in this second (deletions).
     pub if_modified_at: Option<Instant>,
+    /// Tags are compared with the Merkle root, in hexadecimal, where there is one.
+    pub by_root: bool,
 }
 
 /// What a finished body adds to the version, decided by the front end.
@@ -169,6 +174,17 @@ pub struct Guards {
     pub retention: Option<Retention>,
     /// Its legal hold.
     pub hold: bool,
+    /// What is shared of its path from now on.
+    pub share: ShareEdit,
+}
+
+/// A change of what is shared of a path. What is not named stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShareEdit {
+    /// With whom it is shared; an empty one is with nobody.
+    pub sharing: Option<Sharing>,
+    /// Whether it has a public link.
+    pub public: Option<bool>,
 }
 
 /// What the new version carries beside its bytes.

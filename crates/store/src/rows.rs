@@ -95,7 +95,10 @@ pub(crate) fn container(row: ContainerRow, state: Option<ContainerState>) -> Res
 /// A version, of which the caller knows whether it is the newest of its path.
 pub(crate) fn summary(row: VersionSummary, current: bool) -> Result<Version> {
     let attributes = decode_attributes(&row.meta)?;
+    // A root over ciphertext names nothing that a client could compare.
+    let sealed = mentions(&row.meta, envelope::SEALED);
     Ok(Version {
+        root: row.root.filter(|_| !sealed),
         retention: lock::retention_of(&attributes)?,
         encrypted: envelope::encrypted_by(&attributes),
         hold: attributes.get(lock::LOCK, lock::HOLD) == Some(lock::ON),
@@ -128,6 +131,7 @@ pub(crate) fn version(row: VersionRow, current: bool) -> Result<Version> {
     let VersionRow {
         etag,
         content_type,
+        root,
         author,
         meta,
         ..
@@ -141,6 +145,7 @@ pub(crate) fn version(row: VersionRow, current: bool) -> Result<Version> {
         size,
         etag,
         content_type,
+        root,
         author,
         meta,
     };

@@ -119,6 +119,18 @@ pub(crate) fn standing(
     Ok(grants.standing_of(who.groups()))
 }
 
+/// What a caller is to the account of a container.
+pub(crate) fn over(
+    tx: &mut ReadTx<'_>,
+    who: &Caller,
+    container: &ContainerRow,
+) -> Result<Standing> {
+    match tx.account(container.account_id)? {
+        Some(account) => standing(tx, who, &account),
+        None => Ok(Standing::Stranger),
+    }
+}
+
 /// What a caller is to an account that need not be there.
 pub(crate) fn by_name(who: &Caller, account: &str) -> Option<Standing> {
     if who.is_admin() {

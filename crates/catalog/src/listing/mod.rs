@@ -6,6 +6,7 @@
 //!
 //! Promises: cost grows with what is returned, not with what is stored.
 
+mod browse;
 mod downwards;
 mod live;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod plan_tests;
 mod versions;
 mod versions_downwards;
 
+pub use browse::BrowseQuery;
 pub use live::{ListItem, ListQuery};
 pub use versions::{VersionItem, VersionListItem, VersionListQuery, VersionMarker};
 

@@ -196,6 +196,7 @@ fn sqlite_seeks() {
     check(sql, "USING", |tx| tx.changes_after(CONTAINER, 5, 10));
     check(sql, "USING", |tx| tx.blobs("a", BlobKind::Pack, None, 10));
     check(sql, "block_unref", |tx| tx.garbage(5, 10));
+    sharing_seeks(sql);
     check(sql, "block_pack", |tx| tx.pack_usage(None, 10));
     check(sql, "USING", |tx| tx.outbox_after(5, 10));
     check(sql, "USING", |tx| {
@@ -215,6 +216,23 @@ fn sqlite_seeks() {
         requested: 1,
     };
     check(sql, "USING", |tx| tx.movements(Some(&last), 10));
+}
+
+fn sharing_seeks(sql: &mut dyn Sql) {
+    check(sql, "USING", |tx| tx.shares(CONTAINER, b"p"));
+    check(sql, "USING", |tx| tx.next_shared_path(CONTAINER, b"p"));
+    check(sql, "USING", |tx| tx.last_shared_path(CONTAINER, b"p"));
+    check(sql, "USING", |tx| tx.next_public_path(CONTAINER, b"p"));
+    check(sql, "USING", |tx| tx.public_link("w"));
+    check(sql, "share_grantee", |tx| {
+        tx.next_granted_path("g", "o", CONTAINER, b"p")
+    });
+    check(sql, "share_grantee", |tx| tx.next_sharing_account("g", "o"));
+    check(sql, "share_grantee", |tx| {
+        tx.next_sharing_container("g", "o", CONTAINER)
+    });
+    check(sql, "USING", |tx| tx.is_in_group(AccountId(1), "g", "m"));
+    check(sql, "group_member_member", |tx| tx.groups_of_member("m", 9));
 }
 
 #[test]

@@ -51,7 +51,7 @@ pub enum VersionListItem {
 }
 
 /// Where the next batch starts.
-enum Cursor {
+pub(super) enum Cursor {
     /// At the newest version of the first path that is not less.
     Path(Vec<u8>),
     /// At the version of this path that is older than the serial.
@@ -123,7 +123,7 @@ impl ReadTx<'_> {
         Ok(Listing { items, more: false })
     }
 
-    fn version_batch(
+    pub(super) fn version_batch(
         &mut self,
         container: ContainerId,
         at: &Cursor,

@@ -50,6 +50,20 @@ impl ReadTx<'_> {
     }
 }
 
+impl ReadTx<'_> {
+    /// One change.
+    pub fn change(&mut self, container: ContainerId, seq: i64) -> Result<Option<ChangeRow>> {
+        let tail = "WHERE container_id = $1 AND seq = $2";
+        self.one(tail, params![container, seq])
+    }
+
+    /// The newest change of a container.
+    pub fn last_change(&mut self, container: ContainerId) -> Result<Option<ChangeRow>> {
+        let tail = "WHERE container_id = $1 ORDER BY seq DESC LIMIT 1";
+        self.one(tail, params![container])
+    }
+}
+
 impl WriteTx<'_> {
     /// Appends a change; its `seq` is the one that [`WriteTx::lock_container`] returned.
     pub fn append_change(&mut self, row: &ChangeRow) -> Result<()> {

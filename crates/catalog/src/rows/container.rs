@@ -1,6 +1,6 @@
 //! Containers, and the global S3 namespace of bucket names that point to them.
 
-use crate::rows::{AccountId, ChangeRow, ContainerState, UploadRow};
+use crate::rows::{AccountId, ChangeRow, ContainerState, SettingsKind, UploadRow};
 use crate::table::{Record, record};
 use crate::value::{Fields, Val, integer_enum, integer_id, params};
 use crate::{Error, ReadTx, Result, WriteTx};
@@ -230,6 +230,7 @@ impl WriteTx<'_> {
                 "the container has open uploads",
             ));
         }
+        self.forget_all_shares(id)?;
         for bucket in self.buckets_of_container(id)? {
             self.delete_bucket(&bucket.name)?;
         }
@@ -240,6 +241,7 @@ impl WriteTx<'_> {
             ));
         }
         self.delete_row::<ContainerState>(params![id])?;
+        self.forget_past_settings(SettingsKind::Container, id.0)?;
         self.forget_container_changes(params![id])
     }
 

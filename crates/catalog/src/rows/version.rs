@@ -77,6 +77,8 @@ pub struct VersionSummary {
     pub etag: String,
     /// Its media type.
     pub content_type: String,
+    /// Its Merkle root, if it has one.
+    pub root: Option<Vec<u8>>,
     /// The user who made it.
     pub author: UserId,
     /// Metadata by namespace, as JSON.
@@ -86,7 +88,7 @@ pub struct VersionSummary {
 impl VersionSummary {
     /// The columns in the order of the fields.
     pub(crate) const COLUMNS: &str = "path, serial, cluster, null_version, created, size, etag, \
-                                      content_type, author, meta";
+                                      content_type, root, author, meta";
 
     pub(crate) fn from_fields(fields: &mut Fields) -> Result<Self> {
         Ok(Self {
@@ -98,6 +100,7 @@ impl VersionSummary {
             size: fields.next()?,
             etag: fields.next()?,
             content_type: fields.next()?,
+            root: fields.next()?,
             author: fields.next()?,
             meta: fields.next()?,
         })
@@ -113,6 +116,7 @@ impl Cluster {
             bytes: live * size,
             versions: sign,
             version_bytes: sign * size,
+            shares: 0,
         }
     }
 }
@@ -210,6 +214,23 @@ impl ReadTx<'_> {
                    AND path = $2 AND serial > $3 LIMIT $4) AS newer";
         let row = self.integers::<1>(sql, params![container, path.to_vec(), serial, most])?;
         Ok(row.map_or(0, |[count]| count))
+    }
+
+    /// The serials of a path's versions with their clusters and moments, the newest first.
+    pub fn serials(
+        &mut self,
+        container: ContainerId,
+        path: &[u8],
+        limit: i64,
+    ) -> Result<Vec<(i64, Cluster, i64)>> {
+        let sql = "SELECT serial, cluster, created FROM version WHERE container_id = $1 \
+                   AND path = $2 ORDER BY serial DESC LIMIT $3";
+        let rows = self.rows(sql, params![container, path.to_vec(), limit])?;
+        let read = |row| {
+            let mut fields = Fields::new("version", row);
+            Ok((fields.next()?, fields.next()?, fields.next()?))
+        };
+        rows.into_iter().map(read).collect()
     }
 
     /// Whether the path has an older version.

@@ -70,6 +70,10 @@ pub(crate) fn check(config: &Config, text: &str) -> Vec<Mistake> {
     {
         checker.add(keystone.url.span().start, mistake.to_owned());
     }
+    if let Err(error) = dolium_store::Chunking::fixed(*config.pithos.block_size.get_ref()) {
+        let at = config.pithos.block_size.span().start;
+        checker.add(at, format!("block_size of Pithos+: {error}"));
+    }
     if config.arrays.is_empty() {
         checker.found.push(Mistake {
             line: None,

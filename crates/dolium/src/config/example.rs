@@ -41,6 +41,9 @@ pub(crate) const EXAMPLE: &str = r#"# Dolium's configuration. Everything that is
 # service_role = "service"
 # cache_seconds = 300          # how long an answer is believed
 
+[pithos]
+# block_size = 4194304         # bytes of the blocks of containers made over Pithos+
+
 [encryption]
 # keys = ["archive"]           # names that clients may encrypt single objects with (S3: aws:kms)
 

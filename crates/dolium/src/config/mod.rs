@@ -43,6 +43,8 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) swift: Swift,
     #[serde(default)]
+    pub(crate) pithos: Pithos,
+    #[serde(default)]
     pub(crate) encryption: ObjectEncryption,
     #[serde(default)]
     pub(crate) catalog: CatalogConfig,
@@ -138,6 +140,22 @@ impl Default for Swift {
             storage_domains: Vec::new(),
             account_management: true,
             keystone: None,
+        }
+    }
+}
+
+/// The Pithos+ dialect of the Swift front end.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Pithos {
+    /// Bytes of the blocks of containers made over it, 512 to 4 MiB.
+    pub(crate) block_size: Spanned<u32>,
+}
+
+impl Default for Pithos {
+    fn default() -> Self {
+        Self {
+            block_size: Spanned::new(0..0, 4 << 20),
         }
     }
 }

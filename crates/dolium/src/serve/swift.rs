@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use dolium_identity::Keystone;
+use dolium_store::Chunking;
 use dolium_swift::{SwiftFrontEnd, SwiftSettings};
 use tower::ServiceExt;
 
@@ -19,6 +20,8 @@ pub(super) fn front_end(config: &Config, components: &Components) -> Result<Swif
         let settings = keystone.settings()?;
         anyhow::Ok(Keystone::new(settings, components.identity.clone())?)
     });
+    // The configuration was checked: a length that is none has not come this far.
+    let chunking = Chunking::fixed(*config.pithos.block_size.get_ref()).unwrap_or_default();
     Ok(SwiftFrontEnd::new(SwiftSettings {
         keystone: keystone.transpose()?,
         store: components.store.clone(),
@@ -26,6 +29,7 @@ pub(super) fn front_end(config: &Config, components: &Components) -> Result<Swif
         token_key: components.token_key.clone(),
         storage_domains: config.swift.storage_domains.clone(),
         account_management: config.swift.account_management,
+        pithos_chunking: chunking,
         arrays: arrays.map(|array| array.name.get_ref().clone()).collect(),
     }))
 }

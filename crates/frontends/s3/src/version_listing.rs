@@ -214,7 +214,7 @@ async fn fill_uploads(
                 let owner = owners.of(&upload.description.attributes);
                 let author = initiator(&api.owner(upload.author).await?);
                 let class = class::of_upload(api, &upload);
-                uploads.push(upload_entry(upload, class, encoding, owner, author));
+                uploads.push(upload_entry(*upload, class, encoding, owner, author));
             }
         }
     }

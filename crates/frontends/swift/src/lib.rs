@@ -1,8 +1,8 @@
 //! The Swift front end: the OpenStack Object Storage API over the store.
 //!
 //! A codec and a call. What any dialect of the API needs lies at the top: paths, metadata, ranges,
-//! conditions, listings, tokens. What plain Swift at `/v1` does with them lies in `plain`; another dialect
-//! is another folder beside it.
+//! conditions, listings, tokens. What plain Swift at `/v1` does with them lies in `plain`, what Pithos+ does
+//! in `pithos`.
 //!
 //! Promises: a request speaks for a user only with a token that this server gave; a body that is not what
 //! the client said it is stores nothing; bodies stream, whatever their size.
@@ -21,6 +21,7 @@ mod hostile_tests;
 mod info;
 mod listing;
 mod metadata;
+mod pithos;
 mod plain;
 mod query;
 mod range;

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use dolium_identity::{Identity, Keystone};
-use dolium_store::{Caller, Store};
+use dolium_store::{Caller, Chunking, Store};
 use futures::future::BoxFuture;
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
@@ -23,6 +23,7 @@ use crate::circumstances::{Peer, gather};
 use crate::domain;
 use crate::error::{Refusal, Result};
 use crate::info;
+use crate::pithos;
 use crate::plain::{self, Call};
 use crate::query::Query;
 use crate::target::Target;
@@ -44,6 +45,8 @@ pub struct SwiftSettings {
     pub account_management: bool,
     /// A Keystone elsewhere whose tokens are good here too.
     pub keystone: Option<Keystone>,
+    /// How containers made over Pithos+ cut their objects.
+    pub pithos_chunking: Chunking,
 }
 
 /// The Swift protocol as a `tower` service. Cheap to clone: one per connection.
@@ -59,6 +62,7 @@ pub(crate) struct Front {
     pub(crate) storage_domains: Vec<String>,
     pub(crate) account_management: bool,
     pub(crate) keystone: Option<Keystone>,
+    pub(crate) pithos_chunking: Chunking,
 }
 
 impl SwiftFrontEnd {
@@ -72,6 +76,7 @@ impl SwiftFrontEnd {
             storage_domains,
             account_management,
             keystone,
+            pithos_chunking,
         } = settings;
         Self(Arc::new(Front {
             store,
@@ -81,6 +86,7 @@ impl SwiftFrontEnd {
             storage_domains,
             account_management,
             keystone,
+            pithos_chunking,
         }))
     }
 
@@ -118,6 +124,9 @@ impl Front {
                 Ok(target) => self.storage(request, target, id).await,
                 Err(refusal) => refused(refusal, false, ""),
             };
+        }
+        if pithos::claims(&path) {
+            return pithos::answer(self, request, id).await;
         }
         match path.as_str() {
             "/info" => return info::answer(self, request.method()),

@@ -125,6 +125,10 @@ impl Collection<'_> {
     async fn remove_garbage(&mut self) -> Result<()> {
         let age = self.store.inner.settings.garbage_age_min.as_micros() as i64;
         let before = now().0.saturating_sub(age);
+        // Who uploaded a block may name it for as long as the block would wait.
+        let notes = &self.store.inner.catalog;
+        let forgotten = notes.write(move |tx| tx.forget_uploaded_before(before));
+        forgotten.await.map_err(Error::from)?;
         loop {
             let page = self
                 .store

@@ -13,6 +13,7 @@ use dolium_catalog::{
     Versioning as RowVersioning, WriteTx,
 };
 
+use super::copies::same_grid;
 use super::event::Occasion;
 use super::{quota, writing};
 use crate::clock::now;
@@ -125,6 +126,8 @@ fn put(
         writing::link(tx, &holder, &root, &NewBlocks::default())?;
     }
     writing::make_way(tx, container, &path)?;
+    let here = tx.container(version.container_id)?;
+    let same_grid = here.is_some_and(|here| same_grid(&here, container));
     let mut attributes = decode_attributes(&version.meta)?;
     for namespace in [ACCESS, LOCK] {
         attributes.clear(namespace);
@@ -138,6 +141,7 @@ fn put(
         null_version: container.versioning != RowVersioning::On,
         created: now().0,
         meta: encode_attributes(&attributes),
+        root: version.root.filter(|_| same_grid),
         ..version
     };
     tx.insert_version(&row)?;

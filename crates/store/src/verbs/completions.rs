@@ -10,7 +10,7 @@ use super::writing::{self, NewVersion};
 use crate::attributes::CHECKSUM;
 use crate::caller::Caller;
 use crate::envelope::{self, PART_SALT};
-use crate::ingest::{Intake, NewBlocks};
+use crate::ingest::{Intake, NewBlocks, Taken};
 use crate::lifecycle::with_expiry;
 use crate::names::{ContainerName, ObjectPath};
 use crate::permission::{Target, permitted};
@@ -36,7 +36,13 @@ impl Store {
         let parts = self.chosen_parts(&upload, &request).await?;
         let place = rows::place_of_upload(&row, &upload)?;
         let lane = self.lane_of(&place)?;
-        let mut intake = Intake::new(lane);
+        let sealed = described.encrypted().is_some();
+        let grid = if sealed {
+            None
+        } else {
+            Some(rows::chunking(&row)?)
+        };
+        let mut intake = Intake::new(lane, grid);
         let mut size = 0u64;
         for part in &parts {
             size += part.size as u64;
@@ -46,7 +52,11 @@ impl Store {
                 intake.append(extent).await?;
             }
         }
-        let (root, blocks) = intake.finish().await?;
+        let Taken {
+            root,
+            blocks,
+            merkle,
+        } = intake.finish().await?;
         let views = parts.iter().map(rows::part).collect::<Result<Vec<_>>>()?;
         let finish = (request.finish)(&views)?;
         let mut description = described.description;
@@ -64,7 +74,7 @@ impl Store {
             size,
             etag: finish.etag,
             description,
-            merkle: None,
+            merkle: merkle.map(|root| root.as_bytes().to_vec()),
             author: who.author().0,
             root,
             place,

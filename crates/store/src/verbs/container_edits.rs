@@ -11,6 +11,7 @@ use dolium_catalog::{ContainerRow, NewContainer, ReadTx, WriteTx};
 
 use super::accounts::known_or_made;
 use super::containers::CONTAINERS_MAX;
+use super::past;
 use super::settings::SETTINGS_LEN_MAX;
 use crate::attributes::Attributes;
 use crate::caller::Caller;
@@ -22,7 +23,8 @@ use crate::names::{CONTAINER_NAME_LEN_MAX, ContainerName};
 use crate::permission::{self, ACCESS, OWNERSHIP, Target};
 use crate::request::{Container, Versioning};
 use crate::rows::{self, decode_attributes, encode_attributes};
-use crate::standing::{self, READERS, Standing, WRITERS};
+pub(super) use crate::standing::over as standing_over;
+use crate::standing::{READERS, Standing, WRITERS};
 use crate::store::Store;
 use crate::{Error, ErrorKind, Reason, Result};
 
@@ -60,6 +62,8 @@ pub struct ContainerView {
     pub standing: Standing,
     /// Its settings, as an edit would find them.
     pub settings: ContainerSettings,
+    /// The length of its blocks, or their average, in bytes.
+    pub block_len: u64,
 }
 
 impl ContainerSettings {
@@ -89,6 +93,19 @@ impl Store {
         array: Option<String>,
         edit: ContainerEdit,
     ) -> Result<bool> {
+        self.put_container_cut(who, name, array, Chunking::default(), edit)
+            .await
+    }
+
+    /// As [`Self::put_container`]; a container that is made cuts its streams like this.
+    pub async fn put_container_cut(
+        &self,
+        who: &Caller,
+        name: &ContainerName,
+        array: Option<String>,
+        chunking: Chunking,
+        edit: ContainerEdit,
+    ) -> Result<bool> {
         if let Some(array) = &array {
             self.lane_named(array)?;
         }
@@ -111,7 +128,7 @@ impl Store {
                 return Ok(false);
             }
             refuse_one_more(tx, account.id)?;
-            let (chunking, block_size) = rows::chunking_words(Chunking::default());
+            let (chunking, block_size) = rows::chunking_words(chunking);
             let mut attributes = Attributes::default();
             // Everything in it is its account's, whoever writes it.
             let ownership = lock::write(&Ownership::BucketOwnerEnforced);
@@ -191,16 +208,10 @@ fn view(tx: &mut ReadTx<'_>, who: &Caller, row: ContainerRow) -> Result<Containe
     Ok(ContainerView {
         standing,
         array: row.array_name.clone(),
+        block_len: row.block_size.max(0) as u64,
         settings: ContainerSettings::of(&row)?,
         container: rows::container(row, state)?,
     })
-}
-
-fn standing_over(tx: &mut ReadTx<'_>, who: &Caller, row: &ContainerRow) -> Result<Standing> {
-    match tx.account(row.account_id)? {
-        Some(account) => standing::standing(tx, who, &account),
-        None => Ok(Standing::Stranger),
-    }
 }
 
 /// Whether a name can be one among all containers.
@@ -260,6 +271,8 @@ fn edit_row(
     row.quota_objects = quota(after.quota_objects);
     row.versioning = rows::row_versioning(after.versioning);
     row.attributes = encode_attributes(&after.attributes);
+    let owner = past::Owner::container(&row);
+    past::keep(tx, &owner, &before.attributes, &after.attributes)?;
     Ok(tx.update_container(&row)?)
 }
 

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use dolium_access::Action;
 use dolium_block::{BlockId, Node};
-use dolium_catalog::ReadTx;
+use dolium_catalog::{ContainerRow, ReadTx};
 
 use super::event::{Cause, Occasion};
 use super::guards::settle;
 use super::parts::recoded;
 use super::uploads::UPLOAD;
 use super::writing::{self, NewVersion};
-use crate::attributes::{CHECKSUM, Namespace};
+use crate::attributes::{CHECKSUM, Namespace, OBJECT};
 use crate::caller::Caller;
 use crate::digest::DigestSet;
 use crate::envelope::{self, Encryption, SEALED};
@@ -92,6 +92,9 @@ impl Store {
             let target = Target::Path(new.path.as_str().as_bytes());
             let row = permitted(tx, &who, &name, Action::PutObject, target)?;
             let mut new = new.clone();
+            if !same_grid(&container, &row) {
+                new.merkle = None;
+            }
             settle(tx, &who, &row, &new.path, &mut new.description)?;
             let serial = tx.lock_container(row.id)?.seq;
             writing::check(tx, &row, &new.path, &condition)?;
@@ -151,6 +154,11 @@ impl Store {
     }
 }
 
+/// Whether two containers cut streams alike, so that the root of a list in one is its root in the other.
+pub(crate) fn same_grid(one: &ContainerRow, other: &ContainerRow) -> bool {
+    (&one.chunking, one.block_size) == (&other.chunking, other.block_size)
+}
+
 /// The copy's description: the replacement if there is one, with the source's checksums either way; its
 /// tags unless others are given; never its guards.
 fn merge(
@@ -176,6 +184,8 @@ fn merge(
         pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
     };
     let attributes = &mut description.attributes;
+    // The copy is another object.
+    attributes.clear(OBJECT);
     attributes.replace(CHECKSUM, pairs(CHECKSUM));
     attributes.replace(TAGS, tags.unwrap_or_else(|| pairs(TAGS)));
     description.guards = guards;

@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use dolium_access::Action;
-use dolium_catalog::{ChangeKind, WriteTx};
+use dolium_catalog::{ChangeKind, VersionRow, WriteTx};
 
 use super::uploads::UPLOAD;
 use super::writing;
-use crate::attributes::CHECKSUM;
+use crate::attributes::{CHECKSUM, OBJECT};
 use crate::caller::Caller;
 use crate::clock::now;
 use crate::envelope::SEALED;
@@ -21,10 +21,10 @@ use crate::place::PLACE;
 use crate::request::{Description, Guards, Version};
 use crate::rows::{decode_attributes, encode_attributes};
 use crate::store::Store;
-use crate::{Error, ErrorKind, Reason, Result, expiry, rows};
+use crate::{Error, ErrorKind, Reason, Result, expiry, rows, sharing};
 
 /// The namespaces that stay as they are, whatever an edit makes of them.
-const KEPT: [&str; 7] = [ACCESS, LOCK, SEALED, CHECKSUM, UPLOAD, TAGS, PLACE];
+pub(super) const KEPT: [&str; 8] = [ACCESS, LOCK, SEALED, CHECKSUM, UPLOAD, TAGS, PLACE, OBJECT];
 
 /// Changes a description inside the transaction; may run more than once.
 pub type DescriptionEdit = Arc<dyn Fn(&mut Description) -> Result<()> + Send + Sync>;
@@ -53,27 +53,41 @@ impl Store {
                 return Err(absent());
             }
             lock::check_delete(tx, &who, &container, &row, false)?;
-            let before = decode_attributes(&row.meta)?;
-            let mut after = Description {
-                content_type: row.content_type.clone(),
-                attributes: before.clone(),
-                guards: Guards::default(),
-                class: None,
-            };
-            edit(&mut after)?;
-            for namespace in KEPT {
-                let kept = before.namespace(namespace);
-                let kept = kept.map(|(key, value)| (key.to_owned(), value.to_owned()));
-                after.attributes.replace(namespace, kept.collect());
-            }
+            let after = edited(&row, &edit, &KEPT)?;
+            sharing::check_kind(tx, &who, &container, &row.path, &after.content_type)?;
             row.content_type = after.content_type;
             row.meta = encode_attributes(&after.attributes);
             row.created = now().0;
+            // Who last said what it is answers for what it refers to.
+            row.author = who.author();
             tx.update_version(&row)?;
+            sharing::apply(tx, &who, &container, &row.path, &after.guards.share)?;
             writing::note_change(tx, &container, seq, ChangeKind::Put, &row)?;
             expiry::remind(tx, &row)?;
             rows::version(row, true)
         })
         .await
     }
+}
+
+/// What an edit makes of what a version says of itself; these namespaces stay as they are.
+pub(super) fn edited(
+    row: &VersionRow,
+    edit: &DescriptionEdit,
+    kept: &[&str],
+) -> Result<Description> {
+    let before = decode_attributes(&row.meta)?;
+    let mut after = Description {
+        content_type: row.content_type.clone(),
+        attributes: before.clone(),
+        guards: Guards::default(),
+        class: None,
+    };
+    edit(&mut after)?;
+    for namespace in kept {
+        let kept = before.namespace(namespace);
+        let kept = kept.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        after.attributes.replace(namespace, kept.collect());
+    }
+    Ok(after)
 }

@@ -108,6 +108,14 @@ impl<'a> Occasion<'a> {
         self.who
     }
 
+    /// Whether what is written is another version of what was there, and not another object.
+    pub(crate) fn is_of_the_same_object(&self) -> bool {
+        matches!(
+            self.cause,
+            Cause::Put | Cause::Post | Cause::CompleteMultipartUpload
+        )
+    }
+
     fn facts(&self) -> Vec<u8> {
         let said = |key: &str| {
             let values = self.who.context().get(key).unwrap_or_default();

@@ -157,7 +157,7 @@ impl Store {
 
     /// Whether a write could succeed now: spares a client that will be refused most of its upload.
     /// The committing transaction decides.
-    async fn writable(
+    pub(super) async fn writable(
         &self,
         who: &Caller,
         container: &ContainerName,
@@ -294,7 +294,7 @@ pub(crate) fn existing(
             let mut context = who.context().clone();
             context.set("s3:prefix", source.path.as_str());
             let who = who.clone().with_context(context);
-            permission::require_knowing(tx, &who, container, action)?;
+            permission::require_knowing(tx, &who, container, action, path)?;
             Err(error)
         }
         Err(error) => Err(error),

@@ -16,9 +16,9 @@ use crate::{Error, ErrorKind, Reason, Result, rows};
 /// See the module.
 pub struct Opened {
     version: Version,
-    store: Store,
-    container: ContainerRow,
-    row: VersionRow,
+    pub(super) store: Store,
+    pub(super) container: ContainerRow,
+    pub(super) row: VersionRow,
     key: Option<CustomerKey>,
     /// The attributes of the account.
     account: Vec<u8>,
@@ -47,6 +47,11 @@ impl Opened {
     /// The version.
     pub fn version(&self) -> &Version {
         &self.version
+    }
+
+    /// The number of its container.
+    pub fn container_id(&self) -> i64 {
+        self.container.id.0
     }
 
     /// A setting that a protocol keeps of the container or, where that says nothing, of its account.

@@ -11,7 +11,7 @@ use crate::caller::Caller;
 use crate::clock::now;
 use crate::digest::DigestSet;
 use crate::envelope::{self, Encryption, ObjectKey, PART_SALT};
-use crate::ingest::{self, Ingested, Intake, NewBlocks};
+use crate::ingest::{self, Ingested, Intake, NewBlocks, Taken};
 use crate::names::{ContainerName, ObjectPath};
 use crate::permission::ReadAction;
 use crate::place::Place;
@@ -139,14 +139,14 @@ impl Store {
         let root = Node::decode(&row.list)?;
         let source_lane = self.lane_of(&Place::of(&from, &attributes))?;
         let mut walk = ExtentWalk::new(source_lane.clone(), root, range);
-        let mut intake = Intake::new(lane);
+        let mut intake = Intake::new(lane, None);
         while let Some(extent) = walk.next().await? {
             if source_lane.array.name() != lane.array.name() {
                 intake.carry(source_lane, extent.id).await?;
             }
             intake.append(extent).await?;
         }
-        let (root, blocks) = intake.finish().await?;
+        let Taken { root, blocks, .. } = intake.finish().await?;
         // The part's tag need not be the MD5 of bytes that nobody has read.
         let etag = hex::encode(rand::random::<[u8; 16]>());
         let finish = Finish {

@@ -26,7 +26,7 @@ pub(super) const UPLOAD_ID: &str = "id";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UploadEntry {
     /// An upload in progress.
-    Upload(Upload),
+    Upload(Box<Upload>),
     /// A common prefix.
     Prefix(String),
 }
@@ -214,6 +214,6 @@ fn fold(upload: Upload, prefix: &str, delimiter: Option<&str>) -> UploadEntry {
         });
     match found {
         Some(common) => UploadEntry::Prefix(common),
-        None => UploadEntry::Upload(upload),
+        None => UploadEntry::Upload(Box::new(upload)),
     }
 }

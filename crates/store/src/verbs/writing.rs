@@ -14,6 +14,7 @@ use dolium_catalog::{
 
 use super::event::{self, Occasion};
 use super::{archive, quota};
+use crate::attributes::{OBJECT, OBJECT_ID};
 use crate::blobs::blob_row;
 use crate::clock::now;
 use crate::condition::Present;
@@ -24,7 +25,7 @@ use crate::names::ObjectPath;
 use crate::place::Place;
 use crate::request::{Condition, Description};
 use crate::rows;
-use crate::{Error, ErrorKind, Result, expiry};
+use crate::{Error, ErrorKind, Result, expiry, sharing};
 
 /// A version about to be written.
 #[derive(Clone, Debug)]
@@ -145,8 +146,13 @@ pub(crate) fn write_version(
     lock::apply_default(container, &mut new.description.attributes)?;
     new.place.note(container, &mut new.description.attributes);
     let path = new.path.as_str().as_bytes().to_vec();
+    let who = occasion.who();
+    sharing::check_kind(tx, who, container, &path, &new.description.content_type)?;
     archive::keep(tx, container, &path)?;
-    make_way(tx, container, &path)?;
+    let before = make_way(tx, container, &path)?;
+    if occasion.is_of_the_same_object() {
+        keep_id(before.as_ref(), &mut new.description)?;
+    }
     let row = VersionRow {
         container_id: container.id,
         path,
@@ -163,6 +169,7 @@ pub(crate) fn write_version(
         list: new.root.encode(),
     };
     tx.insert_version(&row)?;
+    sharing::apply(tx, who, container, &row.path, &new.description.guards.share)?;
     note_change(tx, container, serial, ChangeKind::Put, &row)?;
     event::created(tx, container, &row, occasion)?;
     expiry::remind(tx, &row)?;
@@ -197,6 +204,7 @@ pub(crate) fn write_marker(
         list: Vec::new(),
     };
     tx.insert_version(&row)?;
+    sharing::forget(tx, container.id, path)?;
     note_change(tx, container, serial, ChangeKind::Delete, &row)?;
     event::marked(tx, container, &row, occasion)?;
     Ok(row)
@@ -204,30 +212,47 @@ pub(crate) fn write_marker(
 
 /// Makes way for a new version: the null version goes if the new one will be null, and whatever is
 /// live then becomes history.
-pub(super) fn make_way(tx: &mut WriteTx<'_>, container: &ContainerRow, path: &[u8]) -> Result<()> {
+/// Returns what was live.
+pub(super) fn make_way(
+    tx: &mut WriteTx<'_>,
+    container: &ContainerRow,
+    path: &[u8],
+) -> Result<Option<VersionRow>> {
     let Some(head) = tx.head(container.id, path)? else {
-        return Ok(());
+        return Ok(None);
     };
+    let head_is_null = head.null_version.then_some(head.serial);
     let live = match head.cluster {
-        Cluster::Normal => Some(head.serial),
-        _ => tx.live(container.id, path)?.map(|live| live.serial),
+        Cluster::Normal => Some(head),
+        _ => tx.live(container.id, path)?,
     };
     if container.versioning != RowVersioning::On {
-        let null = if head.null_version {
-            Some(head.serial)
-        } else {
-            tx.null_version(container.id, path)?.map(|row| row.serial)
+        let null = match head_is_null {
+            Some(serial) => Some(serial),
+            None => tx.null_version(container.id, path)?.map(|row| row.serial),
         };
         if let Some(serial) = null {
             let gone = tx.delete_version(container.id, path, serial)?;
             unlink_version(tx, container, &gone)?;
-            if live == Some(serial) {
-                return Ok(());
+            if live.as_ref().is_some_and(|live| live.serial == serial) {
+                return Ok(live);
             }
         }
     }
-    if let Some(serial) = live {
-        tx.set_cluster(container.id, path, serial, Cluster::History)?;
+    if let Some(live) = &live {
+        tx.set_cluster(container.id, path, live.serial, Cluster::History)?;
+    }
+    Ok(live)
+}
+
+/// Gives a new version the identifier of the one that it replaces.
+fn keep_id(before: Option<&VersionRow>, description: &mut Description) -> Result<()> {
+    let Some(before) = before.filter(|before| rows::mentions(&before.meta, OBJECT)) else {
+        return Ok(());
+    };
+    let attributes = rows::decode_attributes(&before.meta)?;
+    if let Some(id) = attributes.get(OBJECT, OBJECT_ID) {
+        description.attributes.set(OBJECT, OBJECT_ID, id);
     }
     Ok(())
 }
@@ -285,6 +310,7 @@ pub(crate) fn remove_version(
             note_change(tx, container, change, ChangeKind::Put, &head)
         }
         _ if gone.cluster == Cluster::Normal => {
+            sharing::forget(tx, container.id, &gone.path)?;
             note_change(tx, container, change, ChangeKind::Delete, gone)
         }
         _ => Ok(()),

@@ -13,6 +13,7 @@ mod model;
 mod movement;
 mod objects;
 mod recovery;
+mod sharing;
 mod uploads;
 mod versions;
 mod world;

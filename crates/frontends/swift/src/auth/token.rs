@@ -91,6 +91,13 @@ fn message(signed: &[u8], secret: &Secret) -> Vec<u8> {
     [&(signed.len() as u64).to_be_bytes(), signed, secret].concat()
 }
 
+/// The second that a token ends at, whoever made it.
+pub(crate) fn end_of(token: &[u8]) -> Option<i64> {
+    let (signed, _) = take_apart(token)?;
+    let end: [u8; END_LEN] = signed[..END_LEN].try_into().ok()?;
+    Some(i64::from_be_bytes(end))
+}
+
 /// What a token signs, and its signature.
 fn take_apart(token: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     if token.len() > LEN_MAX {

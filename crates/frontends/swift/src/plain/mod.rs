@@ -24,6 +24,8 @@ use crate::service::Front;
 use crate::target::Target;
 
 pub(crate) use bulk::{CONTAINERS_MAX, DELETES_MAX, FAILURES_MAX};
+pub(crate) use large::Assembly;
+pub(crate) use large::dlo::assemble as assemble_dynamic;
 pub(crate) use large::slo::{MANIFEST_LEN_MAX, PARTS_MAX};
 pub(crate) use symlink::LINKS_MAX;
 

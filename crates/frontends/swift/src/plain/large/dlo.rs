@@ -14,7 +14,7 @@ use crate::service::Front;
 use crate::target::container_name;
 
 /// The whole that a manifest means: `container/prefix`, encoded.
-pub(in crate::plain) async fn assemble(
+pub(crate) async fn assemble(
     front: &Front,
     caller: &Caller,
     account: Option<AccountName>,

@@ -1,6 +1,6 @@
 //! Objects that consist of others, and are read as one.
 
-pub(super) mod dlo;
+pub(crate) mod dlo;
 pub(super) mod slo;
 
 use std::ops::Range;
@@ -46,7 +46,7 @@ impl Piece {
 }
 
 /// A large object, of one moment.
-pub(in crate::plain) struct Assembly {
+pub(crate) struct Assembly {
     store: Store,
     caller: Caller,
     /// Its pieces, in order.
@@ -74,12 +74,12 @@ impl Assembly {
     }
 
     /// Its length.
-    pub(in crate::plain) fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.pieces.iter().map(Piece::len).sum()
     }
 
     /// The bytes of a range. The first piece is opened before anything is answered.
-    pub(in crate::plain) async fn read(&self, range: Range<u64>) -> Result<Bytestream> {
+    pub(crate) async fn read(&self, range: Range<u64>) -> Result<Bytestream> {
         self.stream(range).await.map_err(|error| {
             let refusal = of_store(error);
             match refusal.status.is_client_error() {
