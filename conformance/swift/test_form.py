@@ -148,6 +148,19 @@ def test_the_browser_is_sent_where_the_form_says(swift: Swift) -> None:
     assert "X-Evil" not in answer.headers and "Location" not in answer.headers
 
 
+def test_fields_behind_a_file_change_nothing(swift: Swift) -> None:
+    form = Form(swift)
+    form.fields["max_file_size"] = "10"
+    fields = {**form.fields, "signature": form.sign()}
+    parts: list[tuple[str, Any]] = [(name, (None, value)) for name, value in fields.items()]
+    parts += [("file0", ("a", b"x", "text/plain")), ("max_file_size", (None, str(MIB))),
+              ("redirect", (None, "https://elsewhere.example/")), ("max_file_count", (None, "99")),
+              ("file1", ("b", b"x" * 1000, "text/plain"))]
+    answer = requests.post(swift.url + form.path, files=parts, timeout=30, allow_redirects=False)
+    assert answer.status_code == 400 and "max_file_size exceeded" in answer.text
+    assert "Location" not in answer.headers and names(swift) == ["in/a"]
+
+
 def test_fields_about_files(swift: Swift) -> None:
     form = Form(swift)
     form.more = {"x_delete_after": "3600", "content-type": "text/x-of-the-form"}

@@ -102,6 +102,8 @@ def test_single_versions_are_the_owners(shared_swift: Server, ada: Swift) -> Non
     assert member.ok("GET", "/owned-versions/o").content == b"two"
     for method in ("GET", "HEAD", "DELETE"):
         assert member.ask(method, f"/owned-versions/o?version-id={one}").status_code == 403, method
+    # Who made an older version current would show it to everybody who reads the object.
+    assert member.ask("PUT", f"/owned-versions/o?version-id={one}", data=b"").status_code == 403
     assert ada.ok("GET", f"/owned-versions/o?version-id={one}").content == b"one"
     # A deletion without a version takes nothing away.
     member.ok("DELETE", "/owned-versions/o")

@@ -8,13 +8,14 @@ use super::objects::select;
 use super::writing;
 use crate::caller::Caller;
 use crate::names::{ContainerName, ObjectPath, Selector};
-use crate::permission::{Target, permitted};
+use crate::permission::{self, Target, permitted};
 use crate::request::Version;
 use crate::store::Store;
 use crate::{Error, ErrorKind, Reason, Result, rows};
 
 impl Store {
-    /// Makes a version the current one of its object. What is current stays among the versions.
+    /// Makes a version the current one of its object, for who may write the object and read that version. What
+    /// is current stays among the versions.
     pub async fn make_current(
         &self,
         who: &Caller,
@@ -30,6 +31,9 @@ impl Store {
             let change = tx.lock_container(row.id)?.seq;
             let current = tx.current(row.id, path)?;
             let found = select(tx, &row, path, current, version)?;
+            // What it shows from now on is read by whoever reads the object.
+            let read = Action::GetObjectVersion;
+            permission::require(tx, &who, &row, read, Target::Version(&found))?;
             match found.cluster {
                 Cluster::Normal => {}
                 Cluster::History => {

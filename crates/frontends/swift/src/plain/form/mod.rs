@@ -103,6 +103,8 @@ impl Form<'_> {
             let head = parts.lock().await.next().await.map_err(of_broken)?;
             let Some(head) = head else { break };
             match &head.filename {
+                // What was signed has been read: nothing behind the first file changes it.
+                None if self.pass.is_some() => {}
                 None => {
                     let value = self.value(&parts).await?;
                     let name = head.name.unwrap_or_default().to_ascii_lowercase();
