@@ -100,15 +100,15 @@ class Pithos:
     def head(self, path: str = "", **words: Any) -> requests.structures.CaseInsensitiveDict[str]:
         return self.ok("HEAD", path, **words).headers
 
-    def names(self, path: str = "", **params: Any) -> list[str]:
+    def names(self, at: str = "", /, **params: Any) -> list[str]:
         """A listing in text."""
-        answer = self.ok("GET", path, params=params)
+        answer = self.ok("GET", at, params=params)
         assert answer.status_code == (200 if answer.text else 204)
         return answer.text.splitlines()
 
-    def listed(self, path: str = "", **params: Any) -> list[dict[str, Any]]:
+    def listed(self, at: str = "", /, **params: Any) -> list[dict[str, Any]]:
         """A listing in JSON."""
-        answer = self.ok("GET", path, params={"format": "json", **params})
+        answer = self.ok("GET", at, params={"format": "json", **params})
         return list(json.loads(answer.text))
 
     def hashmap(self, path: str, **params: Any) -> dict[str, Any]:
