@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 import requests
 
-from harness.server import Server
+from harness.server import Server, write_config
+
+from .conftest import SETTINGS
 
 SECRET = "a-secret-of-the-suite"
 STORAGE = "/pithos/object-store/v1"
@@ -152,6 +154,13 @@ class People:
             assert found == expected, f"{name} {action} {path}: {found}, not {expected}"
 
 
+def started(folder: Path) -> Server:
+    """A server with short blocks."""
+    data = folder / "data"
+    config = write_config(folder / "dolium.toml", data, SETTINGS)
+    return Server(data, config=config).start()
+
+
 def begin(server: Server) -> People:
     """Adds everybody to a server."""
     os.environ["DOLIUM_SECRET_KEY"] = SECRET
@@ -168,7 +177,7 @@ def begin(server: Server) -> People:
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
     """Everybody, on one server for all cases of a file."""
-    server = Server(tmp_path_factory.mktemp("people") / "data").start()
+    server = started(tmp_path_factory.mktemp("people"))
     yield begin(server)
     server.end()
     assert not server.panics(), server.panics()
@@ -177,7 +186,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
 @pytest.fixture
 def strangers(tmp_path: Path) -> Iterator[People]:
     """Everybody, on a server where nothing is shared yet."""
-    server = Server(tmp_path / "data").start()
+    server = started(tmp_path)
     yield begin(server)
     server.end()
     assert not server.panics(), server.panics()

@@ -1,148 +1,133 @@
-"""What is shared over Pithos+ holds over S3 and Swift, and the reverse."""
+"""One object through three doors: Pithos+, S3, plain Swift."""
 
 from __future__ import annotations
 
-import json
+import hashlib
+import os
+from typing import Any
 
+import boto3
+import botocore.config
 import pytest
 import requests
-from botocore.exceptions import ClientError
 
-from harness.clients import s3_client
+from harness.server import Server
 
-from .people import DIRECTORY, SECRET, People, Person, people, strangers  # noqa: F401
-
-
-def s3(person: Person):  # noqa: ANN201
-    return s3_client(person.server.endpoint, person.login, SECRET)
-
-
-def s3_status(call, **words) -> int:  # noqa: ANN001
-    try:
-        return call(**words)["ResponseMetadata"]["HTTPStatusCode"]
-    except ClientError as error:
-        return error.response["ResponseMetadata"]["HTTPStatusCode"]
-
-
-def swift(person: Person, method: str, path: str, **words) -> requests.Response:  # noqa: ANN003
-    account, _, rest = path.lstrip("/").partition("/")
-    return person.raw(method, f"/v1/AUTH_{account}/{rest}", **words)
+from .client import BLOCK, Pithos, block_hash, hashes_of, root_of
+from .conftest import SECRET
 
 
 @pytest.fixture
-def shared(people: People) -> str:  # noqa: F811
-    container = people.alice.container()
-    people.alice.make(f"{container}/d", b"", kind=DIRECTORY)
-    people.alice.make(f"{container}/d/o", b"shared")
-    people.alice.make(f"{container}/private", b"private")
-    people.alice.share(f"{container}/d", "read=bob,alice!mia;write=dan")
-    return container
+def s3(server: Server) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=server.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="alice:alice",
+        aws_secret_access_key=SECRET,
+        config=botocore.config.Config(signature_version="s3v4", retries={"max_attempts": 1}),
+    )
 
 
-def test_read_and_written_through_every_door(people: People, shared: str) -> None:  # noqa: F811
-    bucket = shared.split("/")[2]
-    for person, reads, writes in (
-        (people.bob, True, False),
-        (people.mia, True, False),
-        (people.dan, True, True),
-        (people.mallory, False, False),
-    ):
-        client = s3(person)
-        got = s3_status(client.get_object, Bucket=bucket, Key="d/o")
-        assert (got == 200) == reads and got in (200, 403), person.id
-        put = s3_status(client.put_object, Bucket=bucket, Key=f"d/{person.id}-s3", Body=b"x")
-        assert (put == 200) == writes and put in (200, 403), person.id
-        assert s3_status(client.get_object, Bucket=bucket, Key="private") == 403
-        assert s3_status(client.delete_object, Bucket=bucket, Key="d/o") == 403
-        assert s3_status(client.list_objects_v2, Bucket=bucket) == 403
-        got = swift(person, "GET", f"{shared}/d/o").status_code
-        assert (got == 200) == reads and got in (200, 403), person.id
-        put = swift(person, "PUT", f"{shared}/d/{person.id}-swift", data=b"x").status_code
-        assert (put == 201) == writes and put in (201, 403), person.id
-        assert swift(person, "GET", f"{shared}/private").status_code == 403
-        assert swift(person, "DELETE", f"{shared}/d/o").status_code == 403
-        assert swift(person, "GET", shared).status_code == 403
-        missing = s3_status(client.get_object, Bucket=bucket, Key="d/none")
-        assert missing == (404 if reads else 403), person.id
-        missing = swift(person, "GET", f"{shared}/d/none").status_code
-        assert missing == (404 if reads else 403), person.id
-    # What dan wrote through them is alice's.
-    assert {"d/dan-s3", "d/dan-swift"} <= set(people.alice.names(shared))
-    assert people.alice.ask("DELETE", f"{shared}/d/dan-s3").status_code == 204
-    owner = s3(people.alice)
-    assert s3_status(owner.get_object, Bucket=bucket, Key="d/dan-swift") == 200
+@pytest.fixture
+def swift(alice: Pithos) -> Any:
+    """Requests of plain Swift as alice."""
+    home = alice.root.split("/pithos/")[0]
+
+    def ask(method: str, path: str, **words: Any) -> requests.Response:
+        headers = {"X-Auth-Token": alice.token, **words.pop("headers", {})}
+        url = f"{home}/v1/AUTH_alice{path}"
+        return requests.request(method, url, headers=headers, timeout=60, **words)
+
+    return ask
 
 
-def test_deleting_by_another_door_ends_it(people: People, shared: str) -> None:  # noqa: F811
-    bucket = shared.split("/")[2]
-    people.alice.share(f"{shared}/private", "read=bob")
-    assert people.bob.reads(f"{shared}/private") == 200
-    assert s3_status(s3(people.alice).delete_object, Bucket=bucket, Key="private") == 204
-    people.alice.make(f"{shared}/private")
-    assert people.bob.reads(f"{shared}/private") == 403
-    people.alice.share(f"{shared}/private", "read=bob")
-    assert swift(people.alice, "DELETE", f"{shared}/private").status_code == 204
-    people.alice.make(f"{shared}/private")
-    assert people.bob.reads(f"{shared}/private") == 403
+DATA = os.urandom(3 * BLOCK + 5)
 
 
-def test_swift_lists_open_pithos(people: People, shared: str) -> None:  # noqa: F811
-    headers = {"X-Container-Read": "chuck:chuck"}
-    assert swift(people.alice, "POST", shared, headers=headers).status_code == 204
-    assert people.chuck.reads(f"{shared}/private") == 200
-    head = people.chuck.ask("HEAD", f"{shared}/private").headers
-    assert head["X-Object-Allowed-To"] == "read"
-    assert people.mallory.reads(f"{shared}/private") == 403
+def test_written_over_pithos(alice: Pithos, s3: Any, swift: Any) -> None:
+    alice.make("door-one")
+    alice.put("/door-one/o", DATA, colour="blue")
+    got = s3.get_object(Bucket="door-one", Key="o")
+    assert got["Body"].read() == DATA and got["Metadata"] == {"colour": "blue"}
+    assert got["ETag"] == f'"{hashlib.md5(DATA).hexdigest()}"'
+    answer = swift("GET", "/door-one/o")
+    assert answer.content == DATA and answer.headers["X-Object-Meta-Colour"] == "blue"
+    assert answer.headers["ETag"] == hashlib.md5(DATA).hexdigest()
+    # What was put together has a tag that nobody takes for an MD5.
+    alice.put_map("/door-one/map", len(DATA), hashes_of(DATA))
+    etag = s3.head_object(Bucket="door-one", Key="map")["ETag"].strip('"')
+    assert etag.endswith("-4") and len(etag) == 34
+    assert swift("GET", "/door-one/map").content == DATA
 
 
-def test_a_policy_that_denies_wins(people: People, shared: str) -> None:  # noqa: F811
-    bucket = shared.split("/")[2]
-    policy = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": "s3:GetObject",
-                "Resource": f"arn:aws:s3:::{bucket}/d/*",
-            }
-        ],
-    }
-    url = people.alice.publish(f"{shared}/d/o")
-    assert url and requests.get(url, timeout=30).ok
-    s3(people.alice).put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
-    assert people.bob.reads(f"{shared}/d/o") == 403
-    assert requests.get(url, timeout=30).status_code in (403, 404)
-    assert "d/o" not in people.bob.names(shared)
-    s3(people.alice).delete_bucket_policy(Bucket=bucket)
-    assert people.bob.reads(f"{shared}/d/o") == 200
+def test_written_over_others(alice: Pithos, s3: Any, swift: Any) -> None:
+    alice.make("door-two")
+    s3.put_object(Bucket="door-two", Key="s3", Body=DATA, Metadata={"Foo_bar": "1"})
+    swift("PUT", "/door-two/swift", data=DATA, headers={"X-Object-Meta-Foo-Bar": "1"})
+    for path in ("s3", "swift"):
+        head = alice.head(f"/door-two/{path}")
+        assert head["ETag"] == head["X-Object-Hash"] == root_of(DATA)
+        assert alice.hashmap(f"/door-two/{path}")["hashes"] == hashes_of(DATA)
+        assert alice.get(f"/door-two/{path}") == DATA and head["X-Object-UUID"]
+    assert alice.head("/door-two/swift")["X-Object-Meta-Foo-Bar"] == "1"
+    listed = alice.listed("/door-two")
+    assert [one["x_object_hash"] for one in listed] == [root_of(DATA)] * 2
+    # An update through one door is a version for all.
+    alice.update("/door-two/s3", "bytes */*", b"more")
+    assert s3.get_object(Bucket="door-two", Key="s3")["Body"].read() == DATA + b"more"
+    versions = s3.list_object_versions(Bucket="door-two", Prefix="s3")["Versions"]
+    assert len(versions) == 2 and len(alice.versions("/door-two/s3")) == 2
 
 
-def test_the_public_access_block_closes_what_everybody_has(people: People, shared: str) -> None:  # noqa: F811
-    bucket = shared.split("/")[2]
-    people.alice.share(f"{shared}/private", "read=*")
-    url = people.alice.publish(f"{shared}/private")
-    assert url and requests.get(url, timeout=30).ok
-    block = {"IgnorePublicAcls": True, "BlockPublicAcls": True}
-    client = s3(people.alice)
-    client.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=block)
-    assert people.mallory.reads(f"{shared}/private") == 403
-    assert requests.get(url, timeout=30).status_code == 404
-    assert people.bob.reads(f"{shared}/d/o") == 200
-    for headers in ({"X-Object-Sharing": "read=*"}, {"X-Object-Public": "true"}):
-        answer = people.alice.ask("POST", f"{shared}/d/o?update", headers=headers)
-        assert answer.status_code == 403
-    client.delete_public_access_block(Bucket=bucket)
-    assert people.mallory.reads(f"{shared}/private") == 200
+def test_parts_of_odd_lengths_have_a_map_and_no_root(alice: Pithos, s3: Any) -> None:
+    alice.make("door-three")
+    first = os.urandom((5 << 20) + 1)
+    upload = s3.create_multipart_upload(Bucket="door-three", Key="o")["UploadId"]
+    parts = []
+    for number, body in ((1, first), (2, DATA)):
+        put = s3.upload_part(Bucket="door-three", Key="o", UploadId=upload, PartNumber=number, Body=body)
+        parts.append({"PartNumber": number, "ETag": put["ETag"]})
+    done = s3.complete_multipart_upload(
+        Bucket="door-three", Key="o", UploadId=upload, MultipartUpload={"Parts": parts}
+    )
+    whole = first + DATA
+    head = alice.head("/door-three/o")
+    assert "X-Object-Hash" not in head and head["ETag"] == done["ETag"].strip('"')
+    assert alice.listed("/door-three")[0]["x_object_hash"] == ""
+    assert alice.hashmap("/door-three/o")["hashes"] == hashes_of(whole)
+    assert alice.status("GET", "/door-three/o", headers={"If-Match": head["ETag"]}) == 200
+    # An update of it lies on the grid again.
+    alice.update("/door-three/o", "bytes 0-0/*", b"x")
+    assert alice.head("/door-three/o")["X-Object-Hash"] == root_of(b"x" + whole[1:])
+    # And parts on the grid have a root at once.
+    upload = s3.create_multipart_upload(Bucket="door-three", Key="even")["UploadId"]
+    put = s3.upload_part(
+        Bucket="door-three", Key="even", UploadId=upload, PartNumber=1, Body=first[: 5 << 20]
+    )
+    end = s3.upload_part(Bucket="door-three", Key="even", UploadId=upload, PartNumber=2, Body=DATA)
+    parts = [{"PartNumber": 1, "ETag": put["ETag"]}, {"PartNumber": 2, "ETag": end["ETag"]}]
+    s3.complete_multipart_upload(
+        Bucket="door-three", Key="even", UploadId=upload, MultipartUpload={"Parts": parts}
+    )
+    assert alice.head("/door-three/even")["X-Object-Hash"] == root_of(first[: 5 << 20] + DATA)
 
 
-def test_kept_over_a_restart_and_a_recovery(strangers: People) -> None:  # noqa: F811
-    container = strangers.alice.container()
-    strangers.alice.make(f"{container}/o", b"kept")
-    strangers.alice.group("friends", "dan")
-    strangers.alice.share(f"{container}/o", "read=bob,alice:friends")
-    url = strangers.alice.publish(f"{container}/o")
-    strangers.server.restart()
-    assert strangers.bob.reads(f"{container}/o") == 200
-    assert strangers.dan.reads(f"{container}/o") == 200
-    assert url and requests.get(url, timeout=30).content == b"kept"
+def test_encrypted_by_the_client(alice: Pithos, s3: Any) -> None:
+    alice.make("door-four")
+    key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}
+    s3.put_object(Bucket="door-four", Key="o", Body=DATA, **key)
+    # Without the key nothing is told, and never the names of ciphertext.
+    assert alice.status("GET", "/door-four/o") == 400
+    assert alice.listed("/door-four")[0]["x_object_hash"] == ""
+    assert alice.update("/door-four/o", "bytes */*", b"x").status_code == 501
+
+
+def test_a_container_of_s3(alice: Pithos, s3: Any) -> None:
+    s3.create_bucket(Bucket="door-five")
+    assert alice.head("/door-five")["X-Container-Block-Size"] == str(4 << 20)
+    assert alice.head("/door-five")["X-Container-Policy-Versioning"] == "none"
+    s3.put_object(Bucket="door-five", Key="o", Body=DATA)
+    assert alice.hashmap("/door-five/o")["hashes"] == [block_hash(DATA)]
+    s3.copy_object(Bucket="door-five", Key="p", CopySource="door-five/o")
+    assert alice.head("/door-five/p")["X-Object-UUID"] != alice.head("/door-five/o")["X-Object-UUID"]

@@ -72,7 +72,7 @@ pub struct Version {
     pub etag: String,
     /// The Merkle root over its blocks, where it is made of blocks that each begin at a multiple of the
     /// container's block length.
-    pub root: Option<Vec<u8>>,
+    pub root: Option<Box<[u8; 32]>>,
     /// Its media type; empty when the client gave none.
     pub content_type: String,
     /// The user that wrote it.

@@ -98,7 +98,11 @@ pub(crate) fn summary(row: VersionSummary, current: bool) -> Result<Version> {
     // A root over ciphertext names nothing that a client could compare.
     let sealed = mentions(&row.meta, envelope::SEALED);
     Ok(Version {
-        root: row.root.filter(|_| !sealed),
+        root: row
+            .root
+            .filter(|_| !sealed)
+            .and_then(|root| <[u8; 32]>::try_from(root).ok())
+            .map(Box::new),
         retention: lock::retention_of(&attributes)?,
         encrypted: envelope::encrypted_by(&attributes),
         hold: attributes.get(lock::LOCK, lock::HOLD) == Some(lock::ON),

@@ -7,6 +7,8 @@
 //! Promises: cost grows with what is returned, not with what is stored.
 
 mod browse;
+#[cfg(test)]
+mod browse_tests;
 mod downwards;
 mod live;
 #[cfg(test)]

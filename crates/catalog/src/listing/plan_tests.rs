@@ -6,9 +6,11 @@
 use crate::engine::postgres::PostgresConnection;
 use crate::engine::sqlite::SqliteConnection;
 use crate::engine::{Dialect, Engine, Fault, Sql};
-use crate::rows::{AccountId, BlobKind, ContainerId, Holder, MovementRow};
+use crate::rows::{AccountId, BlobKind, ContainerId, Holder, MovementRow, SettingsKind};
 use crate::value::Val;
-use crate::{ListQuery, ReadTx, Result, VersionListQuery, VersionMarker, WriteTx, migration};
+use crate::{
+    BrowseQuery, ListQuery, ReadTx, Result, VersionListQuery, VersionMarker, WriteTx, migration,
+};
 
 const ROWS: i64 = 200_000;
 const CONTAINER: ContainerId = ContainerId(1);
@@ -161,6 +163,7 @@ fn run(engine: &mut dyn Engine) {
             assert_eq!(check(sql, "version_key", op).0, 500);
         }
     }
+    look_back(sql);
     let path = b"005000/105000";
     assert!(
         check(sql, "version_key", |tx| tx.head(CONTAINER, path))
@@ -181,6 +184,35 @@ fn run(engine: &mut dyn Engine) {
     check(sql, "version_key", |tx| tx.dump(6, Some(&key), 500));
 }
 
+/// A listing as of a moment reads hardly more than what it returns.
+fn look_back(sql: &mut dyn Sql) {
+    let delimiter = Some(b"/".to_vec());
+    for (delimiter, before, index) in [
+        (None, Some(1), "version_key"),
+        (delimiter.clone(), Some(1), "version_key"),
+        (delimiter, None, "version_live"),
+    ] {
+        let folds = delimiter.is_some();
+        let query = BrowseQuery {
+            limit: 1000,
+            delimiter,
+            before,
+            ..BrowseQuery::default()
+        };
+        let op = |tx: &mut ReadTx<'_>| Ok(tx.browse(CONTAINER, &query, None)?.items.len());
+        let (items, statements, rows) = check(sql, index, op);
+        assert_eq!(items, 1000);
+        let most = if folds { 16_100 } else { 1001 };
+        assert!(
+            statements <= 1001 && rows <= most,
+            "{statements} statements, {rows} rows"
+        );
+    }
+    check(sql, "version_key", |tx| {
+        tx.serials(CONTAINER, b"005000/105000", 10)
+    });
+}
+
 #[test]
 fn sqlite_seeks() {
     let dir = tempfile::tempdir().unwrap();
@@ -194,6 +226,16 @@ fn sqlite_seeks() {
     check(sql, "USING", |tx| tx.uploads(CONTAINER, b"p", None, 10));
     check(sql, "USING", |tx| tx.parts(CONTAINER, "u", None, 10));
     check(sql, "USING", |tx| tx.changes_after(CONTAINER, 5, 10));
+    check(sql, "USING", |tx| tx.change(CONTAINER, 5));
+    check(sql, "USING", |tx| tx.last_change(CONTAINER));
+    check(sql, "USING", |tx| {
+        tx.past_settings(SettingsKind::Account, 1, 5)
+    });
+    check(sql, "USING", |tx| {
+        let accounts = [AccountId(1), AccountId(2)];
+        tx.blocks_of(accounts, &[dolium_block::BlockId::of(b"x")])
+    });
+    check(sql, "USING", |tx| tx.uploaded_bytes(AccountId(1)));
     check(sql, "USING", |tx| tx.blobs("a", BlobKind::Pack, None, 10));
     check(sql, "block_unref", |tx| tx.garbage(5, 10));
     sharing_seeks(sql);

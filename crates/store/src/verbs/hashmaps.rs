@@ -90,6 +90,11 @@ impl Store {
         };
         let place = self.place_for(&row, description.class.as_deref())?;
         let taken = self.compose_map(&row, &place, &map, lens).await?;
+        let mut named = map.hashes.clone();
+        if cuts_last(&map, block_len(&row)?, lens) {
+            // Nothing refers to it: what the object shows of it has another name.
+            named.pop();
+        }
         let new = NewVersion {
             path: path.clone(),
             size: map.size,
@@ -101,7 +106,7 @@ impl Store {
             place,
         };
         let version = self
-            .commit_map(who, container, condition, new, taken.blocks, map.hashes)
+            .commit_map(who, container, condition, new, taken.blocks, named)
             .await?;
         Ok(MapOutcome::Stored(Box::new(version)))
     }
@@ -174,7 +179,7 @@ impl Store {
         for name in &map.hashes {
             let len = u64::from(block_len).min(left) as u32;
             left -= u64::from(len);
-            if left > 0 || last_len <= i64::from(len) || name.is_zero() {
+            if left > 0 || !cuts_last(map, block_len, last_len) {
                 composer.whole(Extent::whole(*name, len)).await?;
             } else {
                 // The block is longer than what of it belongs to the object: that has another name.
@@ -218,6 +223,14 @@ enum Found {
     /// They may; the length of the last one.
     All(i64),
     Missing(Vec<BlockId>),
+}
+
+/// Whether an object ends within its last block, so that the block's name is not the hash of what it shows.
+fn cuts_last(map: &Hashmap, block_len: u32, last_len: i64) -> bool {
+    let blocks = map.hashes.len() as u64;
+    let before = blocks.saturating_sub(1).saturating_mul(block_len.into());
+    let shown = map.size.saturating_sub(before);
+    map.hashes.last().is_some_and(|name| !name.is_zero()) && last_len > shown as i64
 }
 
 fn check_count(map: &Hashmap, block_len: u64) -> Result<()> {

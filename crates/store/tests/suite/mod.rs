@@ -7,6 +7,7 @@ mod crash;
 mod dedup;
 mod events;
 mod guards;
+mod hashmaps;
 mod hazards;
 mod lifecycle;
 mod model;

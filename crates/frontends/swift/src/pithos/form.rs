@@ -82,8 +82,7 @@ fn next_part(held: &mut BytesMut, mark: &[u8], passed: &mut usize) -> Result<Opt
     if *passed > PREFACE_MAX {
         return Err(Fault::bad("The form is too long before its file"));
     }
-    // An empty value is followed by its mark at once: the line before it ended the head.
-    held.advance(end - 2);
+    held.advance(end);
     Ok(Some(head))
 }
 
@@ -111,29 +110,25 @@ fn names_field(head: &str) -> bool {
     })
 }
 
-/// The bytes up to the next mark. `held` begins with the end of the line before them.
+/// The bytes up to the next mark, of which `held` has come already.
 fn until_mark(
     body: dolium_store::Body,
     held: BytesMut,
     mark: Vec<u8>,
 ) -> impl Stream<Item = dolium_store::Result<Bytes>> {
-    let state = (body, held, Some(2usize), mark);
-    stream::try_unfold(state, |(mut body, mut held, skip, mark)| async move {
-        // What is passed over first is the line's end, which may belong to a mark.
-        let Some(skip) = skip else {
+    let state = Some((body, held, mark));
+    stream::try_unfold(state, |state| async move {
+        let Some((mut body, mut held, mark)) = state else {
             return Ok(None);
         };
         loop {
             if let Some(at) = find(&held, &mark) {
-                let mut out = held.split_to(at);
-                out.advance(skip.min(at));
-                return Ok(Some((out.freeze(), (body, held, None, mark))));
+                return Ok(Some((held.split_to(at).freeze(), None)));
             }
             // What may be the beginning of a mark waits.
-            if held.len() > mark.len() + skip {
-                let mut out = held.split_to(held.len() - mark.len());
-                out.advance(skip);
-                return Ok(Some((out.freeze(), (body, held, Some(0), mark))));
+            if held.len() > mark.len() {
+                let out = held.split_to(held.len() - mark.len());
+                return Ok(Some((out.freeze(), Some((body, held, mark)))));
             }
             match body.next().await {
                 Some(bytes) => held.extend_from_slice(&bytes?),

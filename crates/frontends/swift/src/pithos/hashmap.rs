@@ -142,7 +142,7 @@ impl Hashes {
     fn push(&mut self, hash: &str) -> std::result::Result<(), String> {
         let shown: String = hash.chars().take(HASH_LEN_MAX).collect();
         let is_hex = hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if hash.is_empty() || !is_hex || hash.len() % 2 != 0 {
+        if hash.is_empty() || !is_hex || !hash.len().is_multiple_of(2) {
             return Err(format!("{BAD_HASH}{shown}"));
         }
         let lower = shown.to_ascii_lowercase();

@@ -56,7 +56,7 @@ pub(super) async fn answer(front: &Front, call: Call) -> Result<Response<Body>> 
     }
     let opened = open(front, &call, version).await?;
     let mut headers = describe(front, &opened).await?;
-    if version.is_none() {
+    if version.is_none() && opened.tells_sharing() {
         let at = (&call.container()?, &call.path()?);
         sharing::tell(front, &call, at, &mut headers).await?;
     }
