@@ -381,7 +381,8 @@ fn too_large(len_max: u64) -> Error {
     Error::because(ErrorKind::Invalid, Reason::TooLarge, context)
 }
 
-fn wrong_len() -> Error {
+/// That a body is not what was announced.
+pub(crate) fn wrong_len() -> Error {
     let context = "the body is not as long as announced";
     Error::because(ErrorKind::Invalid, Reason::LengthMismatch, context)
 }

@@ -1,7 +1,7 @@
 //! Hash maps: an object put together from names of blocks, and the names an object consists of.
 //!
-//! Promises: a name gives its content only to who has it already: the target's account, or the writer's own,
-//! refers to the block or uploaded it; what else there is in the store is as if it were not there. A map
+//! Promises: a name gives its content only to who has it already: the writer's own account, or the target's where
+//! the writer owns that, refers to the block or uploaded it; what else there is in the store is as if it were not there. A map
 //! that an object shows is right, or there is none.
 //! Does not: read or write protocols' documents.
 
@@ -26,6 +26,7 @@ use crate::names::{ContainerName, ObjectPath};
 use crate::permission::{Target, permitted};
 use crate::reader::ExtentWalk;
 use crate::request::{Condition, Description, Version};
+use crate::standing::{self, Standing};
 use crate::store::Store;
 use crate::{Error, ErrorKind, Result, rows};
 
@@ -127,9 +128,7 @@ impl Store {
     ) -> Result<Found> {
         let block_len = i64::from(block_len(container)?);
         check_count(map, block_len as u64)?;
-        let own = who.principal().filter(|user| user.owns_account());
-        let own = own.map_or(container.account_id, |user| user.account_id);
-        let accounts: [AccountId; 2] = [container.account_id, own];
+        let accounts = self.accounts_of(who, container).await?;
         let (mut seen, mut missing) = (HashSet::new(), Vec::new());
         let last = map.hashes.last().copied();
         let mut last_len = 0;
@@ -159,6 +158,20 @@ impl Store {
         Ok(match missing.is_empty() {
             true => Found::All(last_len),
             false => Found::Missing(missing),
+        })
+    }
+
+    /// Whose blocks a map may name: those of the target's account are its owners' to name, since whoever
+    /// else may write there may not read all of it; and everybody's own.
+    async fn accounts_of(&self, who: &Caller, container: &ContainerRow) -> Result<[AccountId; 2]> {
+        let own = who.principal().filter(|user| user.owns_account());
+        // No account has this number.
+        let own = own.map_or(AccountId(0), |user| user.account_id);
+        let (who, row) = (who.clone(), container.clone());
+        let standing = self.look(move |tx| standing::over(tx, &who, &row)).await?;
+        Ok(match standing >= Standing::Owner {
+            true => [container.account_id, own],
+            false => [own, own],
         })
     }
 

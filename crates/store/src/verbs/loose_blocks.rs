@@ -18,7 +18,7 @@ use super::quota;
 use crate::blobs::blob_row;
 use crate::caller::Caller;
 use crate::clock::now;
-use crate::ingest::{NewPacks, store_loose};
+use crate::ingest::{NewPacks, store_loose, wrong_len};
 use crate::names::ContainerName;
 use crate::permission::{self, Target};
 use crate::request::Body;
@@ -174,9 +174,4 @@ pub(super) fn owned_in(
     }
     permission::refuse_denied(tx, who, &row, Action::ListBucket, Target::Container)?;
     Ok(row)
-}
-
-fn wrong_len() -> Error {
-    let context = "the body is not as long as announced";
-    Error::because(ErrorKind::Invalid, Reason::LengthMismatch, context)
 }

@@ -199,12 +199,13 @@ impl Store {
         .await
     }
 
-    /// What a container was just before a moment, for its owner.
+    /// What a container was just before a moment, for its owner. Up to so many objects are counted.
     pub async fn container_at(
         &self,
         who: &Caller,
         name: &ContainerName,
         at: Instant,
+        counted: u64,
     ) -> Result<ContainerPast> {
         let (who, name) = (who.clone(), name.clone());
         self.look(move |tx| {
@@ -214,7 +215,7 @@ impl Store {
                 let reason = Reason::NoSuchContainer;
                 return Err(Error::because(ErrorKind::NotFound, reason, context));
             }
-            past_of(tx, &row, at, COUNTED_MAX)
+            past_of(tx, &row, at, counted.min(COUNTED_MAX))
         })
         .await
     }

@@ -19,7 +19,7 @@ use crate::caller::Caller;
 use crate::composer::{Composer, Content};
 use crate::condition::Present;
 use crate::envelope::SEALED;
-use crate::ingest::{NewBlocks, Taken};
+use crate::ingest::{NewBlocks, Taken, wrong_len};
 use crate::names::{ContainerName, ObjectPath};
 use crate::permission::{ReadAction, Target, permitted};
 use crate::request::{Body, Condition, Source, Version};
@@ -254,9 +254,4 @@ pub(super) fn refuse_sealed(row: &VersionRow) -> Result<()> {
 fn outside() -> Error {
     let context = "Requested range exceeds object limits";
     Error::because(ErrorKind::Invalid, Reason::BadRange, context)
-}
-
-fn wrong_len() -> Error {
-    let context = "the body is not as long as announced";
-    Error::because(ErrorKind::Invalid, Reason::LengthMismatch, context)
 }

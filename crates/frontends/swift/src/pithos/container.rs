@@ -28,6 +28,8 @@ pub(super) const PITHOS: &str = "pithos";
 const PROJECT: &str = "project";
 /// The header of the length of blocks, also of a container to be made.
 const BLOCK_SIZE: &str = "x-container-block-size";
+/// The most objects that a listing of an earlier moment counts for its headers.
+const COUNTED_IN_LISTINGS: u64 = 1000;
 /// What policies begin with.
 const POLICY: &str = "x-container-policy-";
 
@@ -142,6 +144,12 @@ async fn describe(
         "x-container-policy-project",
         project_of(container, account),
     );
+    // A listing costs what it shows, and not what it would take to count what it does not.
+    let counted = if call.method == Method::HEAD {
+        u64::MAX
+    } else {
+        COUNTED_IN_LISTINGS
+    };
     let Some(at) = at else {
         metadata::write(&container.attributes, Owner::Container, headers);
         say(
@@ -156,7 +164,10 @@ async fn describe(
         );
         return Ok(());
     };
-    let past = front.store.container_at(&call.caller, &name, at).await;
+    let past = front
+        .store
+        .container_at(&call.caller, &name, at, counted)
+        .await;
     let past = past.map_err(of_store)?;
     metadata::write(&past.attributes, Owner::Container, headers);
     let counts = [

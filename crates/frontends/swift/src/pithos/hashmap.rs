@@ -18,15 +18,18 @@ use crate::listing::entry::text;
 /// The longest document: some 470,000 blocks, which are 1.8 TiB at 4 MiB. A longer object is put together by
 /// updates, which need no map.
 pub(super) const DOCUMENT_LEN_MAX: usize = 32 << 20;
-/// Documents that may be held at a time: 32 MiB each, and half as much for what they say.
-static DOCUMENTS: Semaphore = Semaphore::const_new(4);
+/// MiB of documents that may be held at a time; what they say takes about three times as much.
+const HELD_MIB: u32 = 32;
+static HELD: Semaphore = Semaphore::const_new(HELD_MIB as usize);
 /// Names of blocks that are written at a time.
 const NAMES_AT_A_TIME: usize = 512;
 
-/// Waits until there is room for one more document.
-pub(super) async fn room() -> Result<SemaphorePermit<'static>> {
+/// Waits until there is room for one more document of this length; one of unknown length may be the longest.
+pub(super) async fn room(len: Option<u64>) -> Result<SemaphorePermit<'static>> {
     let shut = |_| Fault::of(http::StatusCode::SERVICE_UNAVAILABLE, "Shutting down");
-    DOCUMENTS.acquire().await.map_err(shut)
+    let mib = len.map_or(u64::from(HELD_MIB), |len| len.div_ceil(1 << 20));
+    let mib = u32::try_from(mib).unwrap_or(HELD_MIB).clamp(1, HELD_MIB);
+    HELD.acquire_many(mib).await.map_err(shut)
 }
 
 /// A map as a client wrote it.

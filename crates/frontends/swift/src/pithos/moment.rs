@@ -44,6 +44,8 @@ pub(super) fn until(query: &Query) -> Option<Instant> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -57,6 +59,16 @@ mod tests {
         assert!(until("until=99999999999999999999").is_some());
         for none in ["", "until", "until=", "until=-1", "until=1.5", "until=x"] {
             assert_eq!(until(none), None, "{none}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_moments_never_panic(text in "[-+.0-9a-z%&=]{0,40}", at: i64) {
+            if let Some(at) = until(&Query::parse(Some(&format!("until={text}")))) {
+                prop_assert!(at >= Instant(0));
+            }
+            let _ = (iso(Instant(at)), seconds(Instant(at)), date(Instant(at)));
         }
     }
 }

@@ -98,7 +98,7 @@ pub(super) fn data(
 
 async fn put_map(front: &Front, call: Call, description: Description) -> Result<Response<Body>> {
     let (container, path) = (call.container()?, call.path()?);
-    let _room = hashmap::room().await?;
+    let _room = hashmap::room(call.words.number("content-length")).await?;
     let bytes = body::document(call.body.open(), DOCUMENT_LEN_MAX).await;
     let bytes = bytes.map_err(of_store)?.ok_or_else(|| {
         Fault::bad("The hash map is too long; put the object together by updates")
