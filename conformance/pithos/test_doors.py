@@ -131,3 +131,22 @@ def test_a_container_of_s3(alice: Pithos, s3: Any) -> None:
     assert alice.hashmap("/door-five/o")["hashes"] == [block_hash(DATA)]
     s3.copy_object(Bucket="door-five", Key="p", CopySource="door-five/o")
     assert alice.head("/door-five/p")["X-Object-UUID"] != alice.head("/door-five/o")["X-Object-UUID"]
+
+
+def test_metadata_that_others_cannot_say(alice: Pithos, s3: Any, swift: Any) -> None:
+    """Names and values that are no headers elsewhere: the object is there all the same."""
+    alice.make("door-six")
+    headers = {
+        "Content-Type": "text/%CE%A0", "X-Object-Meta-%CE%A0": "greek", "X-Object-Meta-a%20b%3A": "spaced",
+        "X-Object-Meta-Value": "%CE%A0%0A%01", "X-Object-Meta-Plain": "plain",
+    }
+    assert alice.status("PUT", "/door-six/o", data=DATA, headers=headers) == 201
+    got = s3.get_object(Bucket="door-six", Key="o")
+    assert got["Body"].read() == DATA and got["Metadata"]["plain"] == "plain"
+    assert s3.head_object(Bucket="door-six", Key="o")["ContentLength"] == len(DATA)
+    answer = swift("GET", "/door-six/o")
+    assert answer.content == DATA and answer.headers["X-Object-Meta-Plain"] == "plain"
+    assert swift("GET", "/door-six?format=json").json()[0]["name"] == "o"
+    head = alice.head("/door-six/o")
+    assert head["X-Object-Meta-%CF%80"] == "greek" and head["X-Object-Meta-A%20B%3A"] == "spaced"
+    assert head["X-Object-Meta-Value"] == "%CE%A0%0A%01"

@@ -6,6 +6,8 @@ import json
 import os
 from collections.abc import Callable
 
+import requests
+
 from harness.server import Server
 
 from .client import BLOCK, BYTES, ZERO, Pithos, block_hash, fault, hashes_of, root_of
@@ -119,3 +121,22 @@ def test_xml(alice: Pithos, c: str) -> None:
     # The object's type, and the end of its name says nothing.
     alice.put(f"/{c}/f.xml", b"x")
     assert alice.ok("GET", f"/{c}/f.xml", params={"hashmap": "True"}).json()["bytes"] == 1
+
+
+def test_uploaded_blocks_count_against_the_quota(own_server: Server) -> None:
+    chuck = Pithos.of(own_server, "chuck", SECRET)
+    root = Pithos.of(own_server, "root", SECRET)
+    home = chuck.root.split("/pithos/")[0]
+    chuck.make("c")
+    headers = {"X-Auth-Token": root.token, "X-Account-Quota-Bytes": str(5 * BLOCK)}
+    answer = requests.post(f"{home}/v1/AUTH_chuck", headers=headers, timeout=30)
+    assert answer.status_code == 204, answer.text
+    data = os.urandom(4 * BLOCK)
+    assert chuck.upload_blocks("c", data).status_code == 202
+    assert fault(chuck.upload_blocks("c", os.urandom(2 * BLOCK)))[1] == 413
+    # The same blocks again are no more than they were; an object takes the place of its blocks.
+    assert chuck.upload_blocks("c", data).status_code == 202
+    assert chuck.put_map("/c/o", len(data), hashes_of(data)).status_code == 201
+    assert chuck.upload_blocks("c", os.urandom(BLOCK)).status_code == 202
+    assert chuck.upload_blocks("c", os.urandom(BLOCK)).status_code == 413
+    assert chuck.get("/c/o") == data

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import requests
 
+from harness.server import Server
+
 from .client import BYTES, Pithos, fault
+from .conftest import SECRET
 
 
 def test_a_token_is_needed_and_may_be_in_the_query(alice: Pithos, c: str) -> None:
@@ -114,3 +119,31 @@ def test_hostile_queries_do_no_harm(alice: Pithos, c: str) -> None:
         assert alice.status("GET", f"/{c}/o", params={"version": value}) == 404
     for value in ("-1", "x", "1700000000.5", ""):
         assert alice.names(f"/{c}", until=value) == ["o"], value
+
+
+def test_who_writes_a_container_does_not_own_it(
+    server: Server, alice: Pithos, c: str, name: Callable[[], str]
+) -> None:
+    member = Pithos.of(server, "alice", SECRET, user="member")
+    for method, path in (("HEAD", ""), ("GET", f"/{c}"), ("PUT", f"/{name()}"), ("POST", "")):
+        assert member.status(method, path) == 403, (method, path)
+    headers = {"X-Auth-Token": alice.token, "X-Container-Write": "alice:member",
+               "X-Container-Read": "alice:member"}
+    home = alice.root.split("/pithos/")[0]
+    requests.post(f"{home}/v1/AUTH_alice/{c}", headers=headers, timeout=30).raise_for_status()
+    member.put(f"/{c}/o", b"by a member")
+    assert member.get(f"/{c}/o") == b"by a member" and member.names(f"/{c}") == ["o"]
+    assert alice.head(f"/{c}/o")["X-Object-Modified-By"] == "alice%21member"
+    assert member.update(f"/{c}/o", "bytes */*", b"!").status_code == 204
+    # What only owners do.
+    head = member.head(f"/{c}")
+    assert "X-Container-Block-Size" in head and "X-Container-Policy-Quota" not in head
+    until = {"until": 2000000000}
+    assert member.status("DELETE", f"/{c}/o") == member.status("DELETE", f"/{c}") == 403
+    assert member.status("GET", f"/{c}", params=until) == 403
+    assert member.status("DELETE", f"/{c}/o", params=until) == 403
+    assert member.status("MOVE", f"/{c}/o", headers={"Destination": f"/{c}/p"}) == 403
+    assert member.status("COPY", f"/{c}/o", headers={"Destination": f"/{c}/p"}) == 201
+    assert member.status("POST", f"/{c}", params={"restore": "1700000000"}) == 403
+    assert member.status("POST", f"/{c}", headers={"X-Container-Meta-A": "1"}) == 403
+    assert member.upload_blocks(c, b"x").status_code == 403

@@ -315,6 +315,9 @@ def test_a_writer_puts_blocks_together_from_an_account_of_their_own(people: Peop
     got = people.bob.ask("GET", f"{container}/d/o")
     assert got.content == b"from dan"
     assert people.alice.ask("HEAD", f"{container}/d/o").headers["X-Object-Modified-By"] == "dan"
+    # Who writes there may not read all of alice's, nor put it together there by its names.
+    stolen = put(people.dan, f"{container}/d/p", secret, 19)
+    assert (stolen.status_code, stolen.json()) == (409, [secret])
     # Who may not write there hears nothing of blocks.
     for person in (people.bob, people.mallory):
         for block in (name, secret, "0" * 64):

@@ -123,17 +123,23 @@ pub(crate) fn description(headers: Headers) -> S3Result<Description> {
     })
 }
 
-/// The headers that a version answers with.
+/// A value as a header can carry it: other protocols may have kept what it cannot.
+fn sayable(value: &str) -> String {
+    value.replace(|c: char| c.is_ascii_control() && c != '\t', "\u{fffd}")
+}
+
+/// The headers that a version answers with. Metadata whose names are none of headers are left out.
 pub(crate) fn headers(version: &Version) -> Headers {
-    let http = |name: &str| version.attributes.get(HTTP, name).map(str::to_owned);
+    let http = |name: &str| version.attributes.get(HTTP, name).map(sayable);
     let metadata: HashMap<String, String> = version
         .attributes
         .namespace(USER)
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .filter(|(name, _)| http::HeaderName::from_bytes(name.as_bytes()).is_ok())
+        .map(|(name, value)| (name.to_owned(), sayable(value)))
         .collect();
     let content_type = match version.content_type.as_str() {
         "" => DEFAULT_TYPE.to_owned(),
-        given => given.to_owned(),
+        given => sayable(given),
     };
     Headers {
         content_type: Some(content_type),

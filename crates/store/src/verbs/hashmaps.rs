@@ -1,11 +1,12 @@
 //! Hash maps: an object put together from names of blocks, and the names an object consists of.
 //!
-//! Promises: a name gives its content only to who has it already: the target's account, or the writer's own,
-//! refers to the block or uploaded it; what else there is in the store is as if it were not there. A map
+//! Promises: a name gives its content only to who has it already: an account that the writer owns refers to
+//! the block or uploaded it, or it is one of the object that is replaced and that the writer may read; what
+//! else there is in the store is as if it were not there. A map
 //! that an object shows is right, or there is none.
 //! Does not: read or write protocols' documents.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use dolium_access::Action;
@@ -14,6 +15,7 @@ use dolium_catalog::{AccountId, ContainerRow};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 
+use super::container_edits::standing_over;
 use super::event::{Cause, Occasion};
 use super::guards::settle;
 use super::opened::Opened;
@@ -22,11 +24,12 @@ use crate::caller::Caller;
 use crate::composer::Composer;
 use crate::ingest::{NewBlocks, Taken};
 use crate::lane::Lane;
-use crate::names::{ContainerName, ObjectPath};
+use crate::names::{ContainerName, ObjectPath, Selector};
 use crate::permission::{Target, permitted};
 use crate::place::Place;
 use crate::reader::ExtentWalk;
-use crate::request::{Condition, Description, Version};
+use crate::request::{Condition, Description, Source, Version};
+use crate::standing::Standing;
 use crate::store::Store;
 use crate::{Error, ErrorKind, Result, rows};
 
@@ -84,7 +87,8 @@ impl Store {
             .await?;
         early?;
         self.refuse_encryption(&row)?;
-        let lens = match self.find_blocks(who, &row, &map).await? {
+        let known = self.known_to(who, &row, container, path).await?;
+        let lens = match self.find_blocks(&known, &row, &map).await? {
             Found::All(lens) => lens,
             Found::Missing(missing) => return Ok(MapOutcome::Missing(missing)),
         };
@@ -121,18 +125,73 @@ impl Store {
         Err(Error::new(ErrorKind::Unsupported, context))
     }
 
+    /// What a writer may name. Who owns the target's account has its blocks; whoever else may write there has
+    /// those of the object that is there, if they may read it, and those of an account of their own.
+    async fn known_to(
+        &self,
+        who: &Caller,
+        row: &ContainerRow,
+        container: &ContainerName,
+        path: &ObjectPath,
+    ) -> Result<Known> {
+        let own = who.principal().filter(|user| user.owns_account());
+        let own = own.map(|user| user.account_id);
+        let owns = {
+            let (who, row) = (who.clone(), row.clone());
+            self.look(move |tx| Ok(standing_over(tx, &who, &row)? >= Standing::Owner))
+                .await?
+        };
+        if owns {
+            let account = row.account_id;
+            return Ok(Known {
+                accounts: Some([account, own.unwrap_or(account)]),
+                object: HashMap::new(),
+            });
+        }
+        Ok(Known {
+            accounts: own.map(|own| [own, own]),
+            object: self.blocks_at(who, container, path).await?,
+        })
+    }
+
+    /// The blocks of the object at a path, with their lengths; none for who may not read it.
+    async fn blocks_at(
+        &self,
+        who: &Caller,
+        container: &ContainerName,
+        path: &ObjectPath,
+    ) -> Result<HashMap<BlockId, i64>> {
+        let source = Source {
+            container: container.clone(),
+            path: path.clone(),
+            version: Selector::Current,
+            condition: Condition::default(),
+            key: None,
+        };
+        let opened = match self.open_object(who, &source).await {
+            Ok(opened) if opened.version().root.is_some() => opened,
+            _ => return Ok(HashMap::new()),
+        };
+        let mut found = HashMap::new();
+        let mut names = opened.hashes()?.chunks(LOOKUP_MAX);
+        while let Some(names) = names.next().await {
+            let names: Vec<BlockId> = names.into_iter().collect::<Result<_>>()?;
+            let rows = self.look(move |tx| Ok(tx.locate(&names)?)).await?;
+            found.extend(rows.into_iter().flatten().map(|row| (row.id, row.len)));
+        }
+        Ok(found)
+    }
+
     /// The length of the last block, if all blocks may be named.
     async fn find_blocks(
         &self,
-        who: &Caller,
+        known: &Known,
         container: &ContainerRow,
         map: &Hashmap,
     ) -> Result<Found> {
         let block_len = i64::from(block_len(container)?);
         check_count(map, block_len as u64)?;
-        let own = who.principal().filter(|user| user.owns_account());
-        let own = own.map_or(container.account_id, |user| user.account_id);
-        let accounts: [AccountId; 2] = [container.account_id, own];
+        let accounts = known.accounts;
         let (mut seen, mut missing) = (HashSet::new(), Vec::new());
         let last = map.hashes.last().copied();
         let mut last_len = 0;
@@ -144,11 +203,15 @@ impl Store {
                 }
             }
             let asked = new.clone();
-            let found = self
-                .look(move |tx| Ok(tx.blocks_of(accounts, &asked)?))
-                .await?;
+            let found = match accounts {
+                None => HashMap::new(),
+                Some(accounts) => {
+                    self.look(move |tx| Ok(tx.blocks_of(accounts, &asked)?))
+                        .await?
+                }
+            };
             for name in new {
-                match found.get(&name) {
+                match found.get(&name).or_else(|| known.object.get(&name)) {
                     // A longer block is none of this container's.
                     Some(len) if *len <= block_len => {
                         if Some(name) == last {
@@ -216,6 +279,14 @@ impl Store {
         })
         .await
     }
+}
+
+/// What a writer may name.
+struct Known {
+    /// What these accounts refer to or uploaded.
+    accounts: Option<[AccountId; 2]>,
+    /// The blocks of one object, with their lengths.
+    object: HashMap<BlockId, i64>,
 }
 
 /// Whether all blocks of a map may be named.

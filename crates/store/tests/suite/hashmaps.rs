@@ -145,6 +145,42 @@ async fn a_name_gives_nothing_to_who_has_not_the_block() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_may_write_somewhere_has_not_all_that_is_there() {
+    let world = World::new().await;
+    let bob = user(&world, "bob").await;
+    let mine = container(&world, &world.who, "mine").await;
+    let theirs = container(&world, &bob, "theirs").await;
+    let share = |readers: &'static str| {
+        let edit = Arc::new(move |settings: &mut dolium_store::ContainerSettings, _| {
+            settings.writers = Some("bob".to_owned());
+            settings.readers = Some(readers.to_owned());
+            Ok(())
+        });
+        world.store.change_container(&world.who, &mine, edit)
+    };
+    let secret = noise(5, 2 * BLOCK);
+    put(&world, &world.who, &mine, "o", &secret).await;
+    share("").await.unwrap();
+    for at in ["o", "p"] {
+        let outcome = put_map(&world, &bob, &mine, at, &secret).await;
+        assert!(matches!(outcome, MapOutcome::Missing(_)), "{at}");
+    }
+    // What one may read at the place that one writes, one may keep there, and nowhere else.
+    share("bob").await.unwrap();
+    let outcome = put_map(&world, &bob, &mine, "p", &secret).await;
+    assert!(matches!(outcome, MapOutcome::Missing(_)));
+    let outcome = put_map(&world, &bob, &mine, "o", &secret).await;
+    assert!(matches!(outcome, MapOutcome::Stored(_)));
+    // What one uploaded at home may go there.
+    let own = noise(6, 3 * BLOCK);
+    let uploaded = world.store.upload_blocks(&bob, &theirs, body(&own), None);
+    uploaded.await.unwrap();
+    let outcome = put_map(&world, &bob, &mine, "p", &own).await;
+    assert!(matches!(outcome, MapOutcome::Stored(_)));
+    assert_eq!(read(&world, &world.who, &mine, "p").await, own);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn loose_blocks_are_garbage_in_time() {
     let world = World::new().await;
     let mine = container(&world, &world.who, "mine").await;
