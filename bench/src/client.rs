@@ -1,4 +1,4 @@
-//! One keep-alive connection to an S3 endpoint.
+//! One keep-alive connection to an endpoint of S3 or Swift.
 
 use std::sync::Arc;
 
@@ -16,7 +16,15 @@ use crate::sign::{Canonical, Signer, encode};
 /// An endpoint and the user that calls it.
 pub(crate) struct Target {
     host: String,
-    signer: Signer,
+    protocol: Protocol,
+}
+
+/// How an endpoint is spoken to.
+pub(crate) enum Protocol {
+    /// Requests are signed.
+    S3(Signer),
+    /// Requests carry a token, and paths begin with that of an account.
+    Swift { path: String, token: String },
 }
 
 /// One request.
@@ -74,11 +82,34 @@ pub(crate) struct Answer {
 }
 
 impl Target {
-    pub(crate) fn new(host: &str, access_key: &str, secret_key: &str) -> Self {
+    pub(crate) fn new(host: &str, protocol: Protocol) -> Self {
         let host = host.trim_start_matches("http://").trim_end_matches('/');
         Self {
             host: host.to_owned(),
-            signer: Signer::new(access_key, secret_key),
+            protocol,
+        }
+    }
+
+    /// The path of a request and the headers that say who sends it.
+    fn address(&self, call: &Call, query: &str) -> (String, Vec<(String, String)>) {
+        match &self.protocol {
+            Protocol::S3(signer) => {
+                let signed = signer.sign(&Canonical {
+                    method: call.method.as_str(),
+                    path: &call.path,
+                    query,
+                    host: &self.host,
+                    headers: &call.headers,
+                });
+                let signed = signed.into_iter();
+                let signed = signed.map(|(name, value)| (name.to_string(), value));
+                (call.path.clone(), signed.collect())
+            }
+            Protocol::Swift { path, token } => {
+                let own = [("host", &self.host), ("x-auth-token", token)];
+                let own = own.map(|(name, value)| (name.to_owned(), value.clone()));
+                (format!("{path}{}", call.path), own.into())
+            }
         }
     }
 }
@@ -98,19 +129,13 @@ impl Client {
     /// Sends a request; the answer's body must be read before the next.
     pub(crate) async fn send(&mut self, call: Call) -> Result<Answer> {
         let query = call.query_text();
-        let signed = self.target.signer.sign(&Canonical {
-            method: call.method.as_str(),
-            path: &call.path,
-            query: &query,
-            host: &self.target.host,
-            headers: &call.headers,
-        });
+        let (path, headers) = self.target.address(&call, &query);
         let uri = match query.as_str() {
-            "" => call.path.clone(),
-            query => format!("{}?{query}", call.path),
+            "" => path,
+            query => format!("{path}?{query}"),
         };
         let mut request = Request::builder().method(call.method).uri(uri);
-        for (name, value) in signed {
+        for (name, value) in headers {
             request = request.header(name, value);
         }
         let request = request

@@ -1,4 +1,4 @@
-//! `dolium-bench`: puts load on any S3 endpoint and measures what it costs the server.
+//! `dolium-bench`: puts load on any S3 or Swift endpoint and measures what it costs the server.
 //!
 //! Promises: every body that is read is compared with what was written; no two objects share
 //! content, so de-duplication cannot flatter; memory does not grow with object sizes.
@@ -23,10 +23,11 @@ use std::sync::Arc;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
-use client::Target;
+use client::{Protocol, Target};
 use server::Server;
+use sign::Signer;
 
-/// Load on any S3 endpoint, and what it costs the server.
+/// Load on any S3 or Swift endpoint, and what it costs the server.
 #[derive(Debug, Parser)]
 struct Cli {
     #[command(subcommand)]
@@ -40,14 +41,34 @@ struct Endpoint {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9000")]
     endpoint: String,
     /// Its access key.
-    #[arg(long, env = "AWS_ACCESS_KEY_ID")]
-    access_key: String,
+    #[arg(
+        long,
+        env = "AWS_ACCESS_KEY_ID",
+        required_unless_present = "swift_token"
+    )]
+    access_key: Option<String>,
     /// Its secret key.
-    #[arg(long, env = "AWS_SECRET_ACCESS_KEY", hide_env_values = true)]
-    secret_key: String,
-    /// The server's process: gives CPU time and memory.
+    #[arg(
+        long,
+        env = "AWS_SECRET_ACCESS_KEY",
+        hide_env_values = true,
+        required_unless_present = "swift_token"
+    )]
+    secret_key: Option<String>,
+    /// A token: the endpoint is spoken to over Swift's API instead of S3's (puts, gets and deletions only).
+    #[arg(
+        long,
+        env = "DOLIUM_BENCH_SWIFT_TOKEN",
+        hide_env_values = true,
+        requires = "swift_path"
+    )]
+    swift_token: Option<String>,
+    /// The path of the account that the token is for, such as `/v1/AUTH_home`.
     #[arg(long)]
-    pid: Option<u32>,
+    swift_path: Option<String>,
+    /// The server's processes: give CPU time and memory, those of their children too.
+    #[arg(long = "pid", value_delimiter = ',')]
+    pids: Vec<u32>,
     /// The bucket to use; it is made when it does not exist.
     #[arg(long, default_value = "bench")]
     bucket: String,
@@ -55,15 +76,22 @@ struct Endpoint {
 
 impl Endpoint {
     fn target(&self) -> Arc<Target> {
-        Arc::new(Target::new(
-            &self.endpoint,
-            &self.access_key,
-            &self.secret_key,
-        ))
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let protocol = match &self.swift_token {
+            Some(token) => Protocol::Swift {
+                path: text(&self.swift_path),
+                token: token.clone(),
+            },
+            None => Protocol::S3(Signer::new(
+                &text(&self.access_key),
+                &text(&self.secret_key),
+            )),
+        };
+        Arc::new(Target::new(&self.endpoint, protocol))
     }
 
     fn server(&self) -> Server {
-        Server::new(self.pid)
+        Server::new(self.pids.clone())
     }
 }
 

@@ -1,0 +1,1 @@
+"""Pithos+: the API, and what users share over it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,9 @@ import pytest
 from harness.clients import s3_client
 from harness.objects import body_for
 from harness.server import Server, write_config
+from harness.waiting import wait_for
 
 DAY_SECONDS = 2
-# Days end at multiples of their length, and a slow machine needs a while to act on it.
-WAIT_SECONDS_MAX = 30.0
 PAST = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
 
 
@@ -44,13 +42,6 @@ def versions(s3: Any, bucket: str) -> tuple[int, int]:
     """How many versions and how many delete markers there are."""
     page = s3.list_object_versions(Bucket=bucket)
     return len(page.get("Versions", [])), len(page.get("DeleteMarkers", []))
-
-
-def wait_for(what: Callable[[], Any], expected: Any) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS_MAX
-    while (seen := what()) != expected:
-        assert time.monotonic() < deadline, f"{seen} did not become {expected}"
-        time.sleep(0.1)
 
 
 def test_objects_end_when_their_day_ends(server: Server) -> None:

@@ -45,6 +45,8 @@ def add_user(server: Server, login: str, secret: str, role: str) -> None:
     """Adds a user who signs in over Swift."""
     name = login.replace(":", ".")
     words = ["user", "add", name, "--swift", login, "--role", role]
+    # OpenStack's tests of S3 expect the login as the owner's id and name.
+    words += ["--canonical-id", login, "--display-name", login]
     os.environ["DOLIUM_SECRET_KEY"] = secret
     try:
         server.cli_ok(*words)
@@ -52,10 +54,11 @@ def add_user(server: Server, login: str, secret: str, role: str) -> None:
         del os.environ["DOLIUM_SECRET_KEY"]
 
 
-def swift_server(folder: Path) -> Server:
-    """A server with the users above."""
+def swift_server(folder: Path, more: str = "") -> Server:
+    """A server with the users above; `more` are settings of `[swift]`."""
     data = folder / "data"
     settings = EXTRA_ARRAY.format(domain=STORAGE_DOMAIN, data=data)
+    settings = settings.replace("[swift]\n", more if "[swift]\n" in more else f"[swift]\n{more}", 1)
     config = write_config(folder / "dolium.toml", data, settings)
     with config.open("a") as file:
         file.write(SECOND_ARRAY)

@@ -1,7 +1,8 @@
-"""Swift's own command line (python-swiftclient) and rclone, unmodified; every byte is compared."""
+"""Swift's own command line (python-swiftclient), rclone and OpenStack's, unmodified; every byte is compared."""
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
@@ -14,7 +15,8 @@ from harness.server import Server
 
 from .conftest import USERS
 
-SWIFT = Path(__file__).parents[2] / ".cache" / "swift" / "venv" / "bin" / "swift"
+BIN = Path(__file__).parents[2] / ".cache" / "swift" / "venv" / "bin"
+SWIFT, OPENSTACK = BIN / "swift", BIN / "openstack"
 LOGIN, SECRET = USERS[0][:2]
 MIB = 1 << 20
 
@@ -51,18 +53,42 @@ class Shell:
         assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def rclone(self, *words: str) -> str:
-        env = dict(
-            os.environ,
-            RCLONE_CONFIG="/dev/null",
-            RCLONE_CONFIG_D_TYPE="swift",
-            RCLONE_CONFIG_D_USER=LOGIN,
-            RCLONE_CONFIG_D_KEY=SECRET,
-            RCLONE_CONFIG_D_AUTH=self.auth,
-        )
+    def rclone(self, *words: str, login: dict[str, str] | None = None) -> str:
+        login = login or {"USER": LOGIN, "KEY": SECRET, "AUTH": self.auth}
+        settings = {f"RCLONE_CONFIG_D_{name}": value for name, value in login.items()}
+        env = dict(os.environ, RCLONE_CONFIG="/dev/null", RCLONE_CONFIG_D_TYPE="swift", **settings)
         done = subprocess.run(["rclone", *words], env=env, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
         return done.stdout
+
+    def by_keystone(self, command: Path, *words: str, login: dict[str, str], cwd: Path | None = None) -> str:
+        """Runs a client of OpenStack with a login from the environment, as users of OpenStack have it."""
+        env = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+        env.update(login)
+        done = subprocess.run([str(command), *words], cwd=cwd, env=env, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+
+def logins(shell: Shell) -> dict[str, dict[str, str]]:
+    """Logins by Keystone v3 of all kinds, as the environment tells them to OpenStack's clients."""
+    account, user = LOGIN.split(":")
+    domains = {"OS_USER_DOMAIN_NAME": "Default", "OS_PROJECT_DOMAIN_NAME": "Default"}
+    common = {"OS_IDENTITY_API_VERSION": "3", "OS_AUTH_URL": f"{shell.base}/v3"}
+    password = {**common, **domains, "OS_USERNAME": user, "OS_PASSWORD": SECRET, "OS_PROJECT_NAME": account}
+    return {
+        "password": password,
+        "unversioned": {**password, "OS_AUTH_URL": shell.base},
+        "credential": {
+            **common,
+            "OS_AUTH_TYPE": "v3applicationcredential",
+            "OS_APPLICATION_CREDENTIAL_ID": LOGIN,
+            "OS_APPLICATION_CREDENTIAL_SECRET": SECRET,
+        },
+    }
+
+
+KINDS = ["password", "unversioned", "credential"]
 
 
 @pytest.fixture
@@ -128,3 +154,63 @@ def test_rclone_copies_checks_and_moves(shell: Shell, files: Path, tmp_path: Pat
     same(files, down)
     shell.rclone("purge", "d:rclone")
     assert "rclone" not in shell.rclone("lsf", "d:").split()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_openstacks_own_command_line(shell: Shell, files: Path, tmp_path: Path, kind: str) -> None:
+    def openstack(*words: str) -> str:
+        return shell.by_keystone(OPENSTACK, *words, login=logins(shell)[kind], cwd=files)
+
+    name = f"osc-{kind}"
+    openstack("container", "create", name)
+    assert name in [row["Name"] for row in json.loads(openstack("container", "list", "-f", "json"))]
+    openstack("object", "create", name, "large", "a b%c")
+    listed = json.loads(openstack("object", "list", name, "-f", "json"))
+    assert {row["Name"] for row in listed} == {"large", "a b%c"}
+    saved = tmp_path / "saved"
+    openstack("object", "save", name, "large", "--file", str(saved))
+    assert saved.read_bytes() == (files / "large").read_bytes()
+    openstack("object", "set", "--property", "colour=blue", name, "large")
+    assert "blue" in openstack("object", "show", name, "large")
+    told = json.loads(openstack("object", "store", "account", "show", "-f", "json"))
+    assert told["Account"] == "AUTH_test"
+    openstack("object", "delete", name, "a b%c")
+    openstack("container", "delete", "--recursive", name)
+    assert name not in openstack("container", "list")
+    if kind == "password":
+        assert "object-store" in openstack("catalog", "list")
+        assert openstack("token", "issue", "-f", "value", "-c", "project_id").strip() == "test"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_swifts_command_line_by_keystone(shell: Shell, files: Path, tmp_path: Path, kind: str) -> None:
+    def swift(*words: str) -> str:
+        return shell.by_keystone(SWIFT, *words, login=logins(shell)[kind], cwd=files)
+
+    name = f"swift-{kind}"
+    swift("upload", "-S", str(MIB), name, ".")
+    assert set(swift("list", name).splitlines()) >= {"empty", "a b%c", "dir/ü", "large"}
+    down = tmp_path / "down"
+    swift("download", name, "-D", str(down))
+    same(files, down)
+    swift("delete", name, "large")
+    assert not swift("list", f"{name}_segments").splitlines()
+    swift("delete", name)
+
+
+@pytest.mark.parametrize("kind", ["password", "credential"])
+def test_rclone_by_keystone(shell: Shell, files: Path, tmp_path: Path, kind: str) -> None:
+    account, user = LOGIN.split(":")
+    login = {"AUTH": f"{shell.base}/v3"}
+    if kind == "password":
+        login |= {"USER": user, "KEY": SECRET, "TENANT": account, "DOMAIN": "Default", "TENANT_DOMAIN": "Default"}
+    else:
+        login |= {"APPLICATION_CREDENTIAL_ID": LOGIN, "APPLICATION_CREDENTIAL_SECRET": SECRET}
+    place = f"d:rclone-{kind}"
+    shell.rclone("copy", "--swift-chunk-size", "1Mi", str(files), f"{place}/in", login=login)
+    shell.rclone("check", "--download", str(files), f"{place}/in", login=login)
+    down = tmp_path / "down"
+    shell.rclone("copy", f"{place}/in", str(down), login=login)
+    same(files, down)
+    shell.rclone("purge", place, login=login)
+    assert place[2:] not in shell.rclone("lsf", "d:", login=login).split()

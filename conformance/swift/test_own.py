@@ -220,6 +220,30 @@ def test_everybody_is_nobody_where_public_access_is_blocked(shared_swift: Server
     assert named.ok("GET", "/blocked/o").content == b"x"
 
 
+def test_attributes_of_archived_files_are_metadata(user: As) -> None:
+    swift = user("test:tester")
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name, attributes in (
+            ("gnu", {"SCHILY.xattr.user.mime_type": "text/x-own", "SCHILY.xattr.user.meta.colour": "blü"}),
+            ("bsd", {"LIBARCHIVE.xattr.user.meta.shape": "round", "SCHILY.xattr.security.x": "no"}),
+            ("none", {}),
+            ("many", {f"SCHILY.xattr.user.meta.k{n}": "v" for n in range(100)}),
+        ):
+            info = tarfile.TarInfo(name)
+            info.size, info.pax_headers = 3, attributes
+            tar.addfile(info, io.BytesIO(b"abc"))
+    words = {"data": packed.getvalue(), "headers": {"Accept": "application/json"}}
+    report = swift.ok("PUT", "/attributes?extract-archive=tar", **words).json()
+    # What is too much for a request is too much in an archive.
+    assert report["Number Files Created"] == 3 and len(report["Errors"]) == 1, report
+    gnu = swift.ok("HEAD", "/attributes/gnu").headers
+    assert gnu["Content-Type"] == "text/x-own"
+    assert gnu["X-Object-Meta-Colour"].encode("latin-1").decode() == "blü"
+    bsd = swift.ok("HEAD", "/attributes/bsd").headers
+    assert bsd["X-Object-Meta-Shape"] == "round" and not any("selinux" in name for name in bsd)
+
+
 def test_lists_of_deletions(user: As) -> None:
     swift = user("test:tester")
     swift.ok("PUT", "/bulk")
@@ -321,15 +345,9 @@ def test_storage_policies_are_arrays(user: As) -> None:
 def test_what_there_is_not_says_so(user: As) -> None:
     swift = user("test:tester")
     info = requests.get(swift.url.split("/v1/")[0] + "/info", timeout=30).json()
-    for name, header in (
-        ("object_versioning", {"X-Versions-Enabled": "true"}),
-        ("container_sync", {"X-Container-Sync-To": "//realm/cluster/a/c"}),
-    ):
-        assert name not in info
-        assert swift.ask("PUT", "/not-built", headers=header).status_code == 501, name
-    form = {"Content-Type": "multipart/form-data; boundary=x"}
-    assert swift.ask("POST", "/not-built/p", data=b"--x--", headers=form).status_code == 501
-    assert "formpost" not in info
+    assert "container_sync" not in info and "ratelimit" not in info
+    header = {"X-Container-Sync-To": "//realm/cluster/a/c"}
+    assert swift.ask("PUT", "/not-built", headers=header).status_code == 501
 
 
 def test_a_recovered_server_knows_users_and_lists(swift: Server, tmp_path_factory: pytest.TempPathFactory) -> None:

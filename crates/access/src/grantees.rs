@@ -13,7 +13,7 @@ const REFERRER_WORDS: [&str; 4] = [".r", ".ref", ".referer", ".referrer"];
 /// The element that lets admitted visitors list a container.
 const LISTINGS: &str = ".rlistings";
 /// The element that stands for every user of every account.
-const EVERYBODY: [&str; 2] = ["*:*", "*"];
+const EVERYBODY: &str = "*:*";
 
 /// Why a text is no list.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -88,8 +88,7 @@ impl Grantees {
 
     /// Whether it admits every user, and this is one.
     pub fn admits_everybody(&self, groups: &[String]) -> bool {
-        let everybody = |one: &String| EVERYBODY.contains(&one.as_str());
-        !groups.is_empty() && self.elements.iter().any(everybody)
+        !groups.is_empty() && self.elements.iter().any(|one| one == EVERYBODY)
     }
 
     /// Whether it admits visitors who come from a page.
@@ -184,6 +183,7 @@ mod tests {
         assert!(read("*:*").admits_everybody(&groups));
         assert!(!read("*:*").admits_everybody(&[]));
         assert!(!read("*:*").admits_groups(&groups));
+        assert!(!read("*").admits_everybody(&groups));
         assert!(!read("test:bob").admits_groups(&groups));
     }
 

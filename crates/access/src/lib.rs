@@ -17,6 +17,7 @@ mod grantees;
 mod policy;
 mod requester;
 mod rules;
+mod sharing;
 
 pub use acl::{Acl, GRANTS_MAX, TooManyGrants};
 pub use action::Action;
@@ -28,3 +29,7 @@ pub use grantees::{Door as GranteesDoor, Grantees, GranteesError};
 pub use policy::{Judged, Policy, PolicyError, STATEMENTS_MAX, TEXT_LEN_MAX, Verdict};
 pub use requester::{Owner, Requester};
 pub use rules::{Ownership, PublicAccessBlock, Rules};
+pub use sharing::{
+    EVERY_USER, GRANTEE_LEN_MAX, GRANTEES_MAX, Share, Sharing, SharingError, below, governs,
+    is_directory,
+};

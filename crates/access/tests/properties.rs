@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use dolium_access::{
-    Acl, Action, Asked, Canned, Context, Decision, Judged, ObjectFacts, Owner, Ownership, Policy,
-    PublicAccessBlock, Requester, Rules, decide,
+    Acl, Action, Asked, Canned, Context, Decision, Grantees, GranteesDoor, Judged, ObjectFacts,
+    Owner, Ownership, Policy, PublicAccessBlock, Requester, Rules, decide,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -396,4 +396,21 @@ fn rules_with(rules: &Rules, statements: &[Value]) -> Option<Rules> {
         policy,
         ..rules.clone()
     })
+}
+
+proptest! {
+    /// Whatever a list of grantees is made of: what parses is written in one spelling that parses again to
+    /// the same, and admits nobody who is not named.
+    #[test]
+    fn lists_of_grantees(text in "(\\.r|\\.ref|\\.referrer|\\.rlistings|:|,|-|\\*|\\.|[a-c ]|\\PC){0,30}") {
+        for door in [GranteesDoor::Read, GranteesDoor::Write] {
+            let Ok(list) = Grantees::parse(&text, door) else { continue };
+            let written = list.to_string();
+            prop_assert_eq!(Grantees::parse(&written, door), Ok(list.clone()));
+            let stranger = ["nobody:nobody".to_owned()];
+            prop_assert!(!list.admits_groups(&stranger));
+            prop_assert!(!list.admits_everybody(&[]));
+            let _ = list.admits_referrer(Some(&text));
+        }
+    }
 }

@@ -14,6 +14,9 @@ const MIGRATIONS: &[&str] = &[
     schema::VERSION_2,
     schema::VERSION_3,
     schema::VERSION_4,
+    schema::VERSION_5,
+    schema::VERSION_6,
+    schema::VERSION_7,
 ];
 
 /// Where `meta` keeps the version.
@@ -105,25 +108,89 @@ fn column_type(dialect: Dialect, name: &'static str) -> &'static str {
         // Names must sort by their bytes, as they do in SQLite, whatever the database's locale is.
         (Dialect::Postgres, "TEXT") => "TEXT COLLATE \"C\"",
         (Dialect::Postgres, "WITHOUT ROWID") => "",
+        (Dialect::Postgres, "lower(hex(k.pack))") => "encode(k.pack, 'hex')",
         _ => name,
     }
 }
 
-/// The schema is written in SQLite's words; the other engine's differ in four.
+/// The schema is written in SQLite's words; the other engine's differ in five.
 fn translate(dialect: Dialect, sql: &str) -> String {
-    ["INTEGER", "BLOB", "TEXT", "WITHOUT ROWID"]
-        .iter()
-        .fold(sql.to_owned(), |sql, word| {
-            sql.replace(word, column_type(dialect, word))
-        })
+    const WORDS: [&str; 5] = [
+        "INTEGER",
+        "BLOB",
+        "TEXT",
+        "WITHOUT ROWID",
+        "lower(hex(k.pack))",
+    ];
+    WORDS.iter().fold(sql.to_owned(), |sql, word| {
+        sql.replace(word, column_type(dialect, word))
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use dolium_block::{BlockId, PackId};
+
     use super::{MIGRATIONS, migrate, set_version};
-    use crate::ErrorKind;
     use crate::engine::Sql;
     use crate::engine::sqlite::SqliteConnection;
+    use crate::rows::{AccountId, Holder};
+    use crate::value::params;
+    use crate::{ErrorKind, ReadTx};
+
+    /// Blocks of several arrays, from before they had places in each.
+    #[test]
+    fn blocks_of_an_old_catalog_are_sorted_by_the_arrays_of_their_packs() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut sql = SqliteConnection::open_writer(&dir.path().join("catalog")).unwrap();
+        sql.command("CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL)")
+            .unwrap();
+        for migration in &MIGRATIONS[..3] {
+            sql.command(migration).unwrap();
+        }
+        set_version(&mut sql, 3).unwrap();
+        let (one, two) = (PackId::from_bytes([0xab; 16]), PackId::from_bytes([2; 16]));
+        for (array, pack) in [("hot", one), ("cold", two)] {
+            let put = format!("INSERT INTO blob VALUES ('{array}', 0, '{pack}', 9, '', x'', 0, 1)");
+            sql.command(&put).unwrap();
+        }
+        let (a, b) = (BlockId::of(b"a"), BlockId::of(b"b"));
+        let block = "INSERT INTO block VALUES ($1, $2, 1, 2, 3, 0, 1, NULL)";
+        sql.execute(block, params![a, one]).unwrap();
+        sql.execute(block, params![b, two]).unwrap();
+        for id in [a, b] {
+            sql.execute("INSERT INTO block_ref VALUES ($1, 7, 2)", params![id])
+                .unwrap();
+            sql.execute("INSERT INTO released VALUES (7, $1, 1)", params![id])
+                .unwrap();
+        }
+        migrate(&mut sql).unwrap();
+        let holder = |array: &str| Holder {
+            account: AccountId(7),
+            array: array.to_owned(),
+        };
+        let mut tx = ReadTx::new(&mut sql);
+        let found = tx.locate("hot", &[a, b]).unwrap();
+        let packs: Vec<_> = found
+            .into_iter()
+            .map(|row| row.map(|row| row.pack))
+            .collect();
+        assert_eq!(packs, [Some(one), None]);
+        assert_eq!(
+            tx.has_blocks(&holder("hot"), &[a, b]).unwrap(),
+            [true, false]
+        );
+        assert_eq!(
+            tx.has_blocks(&holder("cold"), &[a, b]).unwrap(),
+            [false, true]
+        );
+        let released = tx.released(9).unwrap();
+        let holders: Vec<_> = released
+            .iter()
+            .map(|row| (row.holder(), row.block_id))
+            .collect();
+        assert_eq!(holders, [(holder("cold"), b), (holder("hot"), a)]);
+    }
 
     #[test]
     fn migrating_twice_does_nothing_and_a_newer_schema_is_refused() {

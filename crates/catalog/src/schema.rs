@@ -1,4 +1,4 @@
-//! The schema, in SQLite's words (`migration` translates four of them for PostgreSQL).
+//! The schema, in SQLite's words (`migration` translates five of them for PostgreSQL).
 //!
 //! All times are microseconds since the epoch, all identifiers integers. Every table leads with the
 //! account or the container. A migration that was released is never edited: add another.
@@ -103,9 +103,53 @@ CREATE TABLE expiry (
     serial INTEGER NOT NULL, PRIMARY KEY (at, container_id, path, serial)) WITHOUT ROWID;
 ";
 
+/// Blocks have a place in each array that holds them, so that one array's objects do not depend on another's; and versions
+/// that are on their way from one array to another. Packs know their array, so what was there before is sorted by them.
+pub(crate) const VERSION_4: &str = "
+CREATE TABLE placed_block (
+    id BLOB NOT NULL, array_name TEXT NOT NULL, pack BLOB NOT NULL, start INTEGER NOT NULL,
+    sealed_len INTEGER NOT NULL, len INTEGER NOT NULL, codec INTEGER NOT NULL,
+    is_node INTEGER NOT NULL, unref_at INTEGER, PRIMARY KEY (id, array_name)) WITHOUT ROWID;
+INSERT INTO placed_block
+    SELECT k.id, b.array_name, k.pack, k.start, k.sealed_len, k.len, k.codec, k.is_node, k.unref_at
+    FROM block k JOIN blob b ON b.kind = 0 AND b.name = lower(hex(k.pack));
+CREATE TABLE placed_ref (
+    block_id BLOB NOT NULL, account_id INTEGER NOT NULL, array_name TEXT NOT NULL,
+    refs INTEGER NOT NULL, PRIMARY KEY (block_id, account_id, array_name)) WITHOUT ROWID;
+INSERT INTO placed_ref
+    SELECT r.block_id, r.account_id, k.array_name, r.refs
+    FROM block_ref r JOIN placed_block k ON k.id = r.block_id;
+CREATE TABLE placed_released (
+    account_id INTEGER NOT NULL, array_name TEXT NOT NULL, block_id BLOB NOT NULL,
+    times INTEGER NOT NULL, PRIMARY KEY (account_id, array_name, block_id)) WITHOUT ROWID;
+INSERT INTO placed_released
+    SELECT d.account_id, k.array_name, d.block_id, d.times
+    FROM released d JOIN placed_block k ON k.id = d.block_id;
+DROP TABLE block;
+DROP TABLE block_ref;
+DROP TABLE released;
+ALTER TABLE placed_block RENAME TO block;
+ALTER TABLE placed_ref RENAME TO block_ref;
+ALTER TABLE placed_released RENAME TO released;
+CREATE INDEX block_pack ON block (pack, sealed_len);
+CREATE INDEX block_unref ON block (unref_at) WHERE unref_at IS NOT NULL;
+CREATE INDEX released_block ON released (block_id);
+CREATE TABLE movement (
+    container_id INTEGER NOT NULL, path BLOB NOT NULL, serial INTEGER NOT NULL,
+    requested INTEGER NOT NULL, PRIMARY KEY (container_id, path, serial)) WITHOUT ROWID;
+";
+
+/// Tokens that were revoked before their end.
+pub(crate) const VERSION_5: &str = "
+CREATE TABLE token_revocation (
+    access_key TEXT NOT NULL, token BLOB NOT NULL, issued INTEGER NOT NULL, ends INTEGER NOT NULL,
+    PRIMARY KEY (access_key, token));
+CREATE INDEX token_revocation_ends ON token_revocation (ends);
+";
+
 /// Blocks that an account uploaded and no version names yet, which are not journaled, and what accounts and
 /// containers said of themselves before.
-pub(crate) const VERSION_4: &str = "
+pub(crate) const VERSION_6: &str = "
 CREATE TABLE uploaded_block (
     account_id INTEGER NOT NULL, block_id BLOB NOT NULL, len INTEGER NOT NULL, at INTEGER NOT NULL,
     PRIMARY KEY (account_id, block_id)) WITHOUT ROWID;
@@ -113,4 +157,20 @@ CREATE INDEX uploaded_block_at ON uploaded_block (at);
 CREATE TABLE past_settings (
     kind INTEGER NOT NULL, owner_id INTEGER NOT NULL, at INTEGER NOT NULL, attributes BLOB NOT NULL,
     PRIMARY KEY (kind, owner_id, at)) WITHOUT ROWID;
+";
+
+/// What is shared, with whom, and what is public.
+pub(crate) const VERSION_7: &str = "
+CREATE TABLE share (
+    container_id INTEGER NOT NULL, path BLOB NOT NULL, grantee TEXT NOT NULL, owner TEXT NOT NULL,
+    writes INTEGER NOT NULL, PRIMARY KEY (container_id, path, grantee)) WITHOUT ROWID;
+CREATE INDEX share_grantee ON share (grantee, owner, container_id, path);
+CREATE TABLE public_link (
+    word TEXT PRIMARY KEY, container_id INTEGER NOT NULL, path BLOB NOT NULL,
+    UNIQUE (container_id, path));
+CREATE TABLE group_member (
+    account_id INTEGER NOT NULL, name TEXT NOT NULL, member TEXT NOT NULL,
+    PRIMARY KEY (account_id, name, member)) WITHOUT ROWID;
+CREATE INDEX group_member_member ON group_member (member, account_id, name);
+ALTER TABLE container_state ADD COLUMN shares INTEGER NOT NULL DEFAULT 0;
 ";

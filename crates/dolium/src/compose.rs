@@ -105,7 +105,9 @@ async fn open_store(
         orphan_age_min: std::time::Duration::from_secs(config.collect.orphan_age_seconds),
         ingest_bytes_max: config.limits.ingest_mib.max(8) << 20,
         read_ahead_blocks_max: config.limits.read_ahead_blocks,
+        block_cache_bytes_max: config.limits.block_cache_mib << 20,
         named_keys: config.encryption.keys.clone(),
+        classes: classes(config),
         lifecycle_day: std::time::Duration::from_secs(config.lifecycle.day_seconds),
         ..StoreSettings::default()
     };
@@ -117,6 +119,15 @@ async fn open_store(
     Store::open(parts, settings)
         .await
         .context("cannot open the store")
+}
+
+/// The arrays that clients know as a storage class of another name.
+fn classes(config: &Config) -> Vec<(String, String)> {
+    let named = config.arrays.iter().filter_map(|array| {
+        let class = array.storage_class.as_ref()?;
+        Some((array.name.get_ref().clone(), class.get_ref().clone()))
+    });
+    named.collect()
 }
 
 pub(crate) fn open_catalog(config: &Config, dir: &DataDir) -> Result<Catalog> {

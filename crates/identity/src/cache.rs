@@ -4,10 +4,12 @@
 //! this process is not kept. Keys that do not exist are not cached, so strangers cannot fill it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::revocation::Revoked;
 use crate::{Principal, Secret};
 
 /// How long a change made by another server may go unnoticed.
@@ -29,14 +31,22 @@ struct State {
 
 struct Found {
     at: Instant,
-    principal: Principal,
-    secret: Secret,
+    known: Known,
+}
+
+/// What is known of an access key.
+#[derive(Clone)]
+pub(crate) struct Known {
+    pub(crate) principal: Principal,
+    pub(crate) secret: Secret,
+    /// Tokens of the key that are good no more.
+    pub(crate) revoked: Arc<Revoked>,
 }
 
 /// What the cache knows when a lookup begins.
 pub(crate) enum Lookup {
     /// The answer.
-    Hit(Principal, Secret),
+    Hit(Known),
     /// Nothing; the generation goes back in with what the catalog says.
     Miss(u64),
 }
@@ -48,20 +58,14 @@ impl LookupCache {
             .found
             .get(access_key)
             .filter(|found| now.saturating_duration_since(found.at) < LOOKUP_AGE_MAX)
-            .map(|found| Lookup::Hit(found.principal.clone(), found.secret.clone()));
+            .map(|found| Lookup::Hit(found.known.clone()));
         fresh.unwrap_or_else(|| {
             state.found.remove(access_key);
             Lookup::Miss(state.generation)
         })
     }
 
-    pub(crate) fn keep(
-        &self,
-        generation: u64,
-        access_key: &str,
-        at: Instant,
-        (principal, secret): (Principal, Secret),
-    ) {
+    pub(crate) fn keep(&self, generation: u64, access_key: &str, at: Instant, known: Known) {
         let mut state = self.state.lock();
         if state.generation != generation {
             return;
@@ -69,14 +73,9 @@ impl LookupCache {
         if state.found.len() >= KEYS_MAX {
             state.found.clear();
         }
-        state.found.insert(
-            access_key.to_owned(),
-            Found {
-                at,
-                principal,
-                secret,
-            },
-        );
+        state
+            .found
+            .insert(access_key.to_owned(), Found { at, known });
     }
 
     /// Forgets everything: users and keys change seldom.
@@ -93,10 +92,10 @@ mod tests {
 
     use dolium_catalog::{AccountId, UserId};
 
-    use super::{KEYS_MAX, LOOKUP_AGE_MAX, Lookup, LookupCache};
+    use super::{KEYS_MAX, Known, LOOKUP_AGE_MAX, Lookup, LookupCache};
     use crate::{Principal, Secret};
 
-    fn found() -> (Principal, Secret) {
+    fn found() -> Known {
         let principal = Principal {
             user_id: UserId(1),
             account_id: AccountId(1),
@@ -108,7 +107,11 @@ mod tests {
             canonical_id: "ann".into(),
             admin: false,
         };
-        (principal, Secret::random())
+        Known {
+            principal,
+            secret: Secret::random(),
+            revoked: Default::default(),
+        }
     }
 
     fn hit(cache: &LookupCache, key: &str, now: Instant) -> bool {

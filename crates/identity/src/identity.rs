@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use dolium_catalog::{AccessKeyRow, AccountId, Catalog, ReadTx, UserId, UserRow, WriteTx};
+use dolium_catalog::{
+    AccessKeyRow, AccountId, Catalog, ReadTx, Role, UserId, UserRow, WriteTx, member_grantee,
+};
 
-use crate::cache::{Lookup, LookupCache};
+use crate::cache::{Known, Lookup, LookupCache};
 use crate::credential::{AccessKeyId, Secret};
 use crate::login::NewLogin;
 use crate::name::{check_canonical_id, check_display_name, check_email, check_user_name};
+use crate::revocation::Revoked;
 use crate::{Error, ErrorKind, Principal, Result, SealingKey};
 
 /// Users read by one statement when all are listed.
@@ -188,9 +191,15 @@ impl Identity {
     /// Who signs with this access key, and the secret to check the signature with. `None` when
     /// there is no such key or it, or its user, is disabled.
     pub async fn lookup(&self, access_key: &str) -> Result<Option<(Principal, Secret)>> {
+        let known = self.known(access_key).await?;
+        Ok(known.map(|known| (known.principal, known.secret)))
+    }
+
+    /// All that is known of an access key that signs somebody in.
+    pub(crate) async fn known(&self, access_key: &str) -> Result<Option<Known>> {
         let now = Instant::now();
         let generation = match self.cache.find(access_key, now) {
-            Lookup::Hit(principal, secret) => return Ok(Some((principal, secret))),
+            Lookup::Hit(known) => return Ok(Some(known)),
             Lookup::Miss(generation) => generation,
         };
         let key = access_key.to_owned();
@@ -201,14 +210,23 @@ impl Identity {
             let Some(user) = tx.user(key.user_id)?.filter(|user| !user.disabled) else {
                 return Ok(None);
             };
-            Ok(Some((Principal::of_row(tx, user)?, key.sealed_secret)))
+            let revoked = tx.token_revocations(&key.access_key)?;
+            Ok(Some((
+                Principal::of_row(tx, user)?,
+                key.sealed_secret,
+                revoked,
+            )))
         };
-        let Some((principal, sealed)) = self.catalog.read(op).await? else {
+        let Some((principal, sealed, revoked)) = self.catalog.read(op).await? else {
             return Ok(None);
         };
-        let found = (principal, self.sealing_key.open(access_key, &sealed)?);
-        self.cache.keep(generation, access_key, now, found.clone());
-        Ok(Some(found))
+        let known = Known {
+            principal,
+            secret: self.sealing_key.open(access_key, &sealed)?,
+            revoked: Arc::new(Revoked::new(revoked)),
+        };
+        self.cache.keep(generation, access_key, now, known.clone());
+        Ok(Some(known))
     }
 
     /// The user of an id, disabled or not: for names in answers, never for permissions.
@@ -240,6 +258,31 @@ impl Identity {
     pub async fn by_email(&self, email: &str) -> Result<Option<Principal>> {
         let email = email.to_owned();
         self.find(move |tx| tx.user_by_email(&email)).await
+    }
+
+    /// Users by the names that shares know them by, and by those that people do: pairs of both. Of what
+    /// was asked for nothing is said that is nobody's. An account stands for its owners under its name;
+    /// who only belongs to one has the login as the name for people.
+    pub async fn known_users(
+        &self,
+        ids: Vec<String>,
+        names: Vec<String>,
+    ) -> Result<Vec<(String, String)>> {
+        let op = move |tx: &mut ReadTx<'_>| {
+            let mut known = Vec::new();
+            let logins = ids.iter().map(|id| id.replacen('!', ":", 1));
+            for name in logins.chain(names.iter().cloned()) {
+                if name.contains(':') {
+                    let login = tx.login_by_name(&name)?;
+                    let login = login.filter(|login| login.role == Role::Member);
+                    known.extend(login.map(|login| (member_grantee(&login.name), login.name)));
+                } else if let Some(account) = tx.account_by_name(&name)? {
+                    known.push((account.name.clone(), account.name));
+                }
+            }
+            Ok::<_, Error>(known)
+        };
+        self.catalog.read(op).await
     }
 
     async fn find(

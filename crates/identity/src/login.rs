@@ -7,7 +7,7 @@ use std::sync::Arc;
 use dolium_catalog::{LoginRow, ReadTx, Role, UserId};
 
 use crate::name::check_user_name;
-use crate::{Error, Identity, Principal, Result, Secret};
+use crate::{Error, Identity, Principal, Result, Secret, constant_time_eq};
 
 /// A user's place in an account, to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +66,33 @@ impl Identity {
         let found = self.lookup(user).await?;
         let found = found.filter(|(principal, _)| principal.account == account);
         Ok(found.map(|(principal, secret)| (Arc::new(principal), secret, user.to_owned())))
+    }
+
+    /// The access key of this user that has this secret, with what the user is: for protocols whose users
+    /// have one secret, where ours have one for each key.
+    pub async fn sign_in_by_any_key(
+        &self,
+        user: &str,
+        secret: &str,
+    ) -> Result<Option<(Principal, Secret, String)>> {
+        let name = user.to_owned();
+        let op = move |tx: &mut ReadTx<'_>| {
+            let Some(user) = tx.user_by_name(&name)? else {
+                return Ok::<_, Error>(Vec::new());
+            };
+            Ok(tx.access_keys_of_user(user.id)?)
+        };
+        let mut found = None;
+        for row in self.catalog.read(op).await? {
+            let Some((principal, known)) = self.lookup(&row.access_key).await? else {
+                continue;
+            };
+            // All are compared, so that the time says nothing of which one it was.
+            if constant_time_eq(known.expose().as_bytes(), secret.as_bytes()) {
+                found = Some((principal, known, row.access_key));
+            }
+        }
+        Ok(found)
     }
 
     /// Whether there is an account of this name.

@@ -1,8 +1,11 @@
 //! Who a request comes from.
 
-use dolium_catalog::{AccountId, ReadTx, Role, UserId, UserRow};
+use dolium_catalog::{AccountId, ReadTx, Role, UserId, UserRow, member_grantee};
 
 use crate::Result;
+
+/// What has a meaning where grantees are written, so is in the name of none.
+const RESERVED: &[char] = &['!', ':', '*', ',', ';', '=', '/', ' '];
 
 /// A user as the rules of the store see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,14 +55,55 @@ impl Principal {
 
     /// Whether the user owns its account.
     pub fn owns_account(&self) -> bool {
-        match self.role {
-            Role::Owner | Role::Reseller | Role::Service => true,
-            Role::Member => false,
+        self.role.owns_account()
+    }
+
+    /// The name by which what is shared knows the user: that of the account, for its owners. Nobody is
+    /// known by a name that means something else there, wherever the name of the account comes from.
+    pub fn grantee(&self) -> Option<String> {
+        let is_plain = |name: &str| !name.is_empty() && !name.contains(RESERVED);
+        if self.owns_account() {
+            return is_plain(&self.account).then(|| self.account.clone());
         }
+        let (account, user) = self.login.split_once(':')?;
+        (is_plain(account) && is_plain(user)).then(|| member_grantee(&self.login))
     }
 
     /// Whether the user owns every account.
     pub fn owns_all(&self) -> bool {
         self.admin || self.role == Role::Reseller
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grantee(account: &str, login: &str, role: Role) -> Option<String> {
+        let user = Principal {
+            user_id: UserId(1),
+            account_id: AccountId(1),
+            account: account.to_owned(),
+            role,
+            login: login.to_owned(),
+            name: String::new(),
+            display_name: String::new(),
+            canonical_id: String::new(),
+            admin: false,
+        };
+        user.grantee()
+    }
+
+    #[test]
+    fn nobody_is_known_by_a_name_that_means_something_else() {
+        let known = |name: &str| Some(name.to_owned());
+        assert_eq!(grantee("home", "home:ada", Role::Owner), known("home"));
+        assert_eq!(grantee("home", "home:bob", Role::Member), known("home!bob"));
+        for account in ["", "*", "home:friends", "home!bob", "a,b", "a;b", "a b"] {
+            assert_eq!(grantee(account, "x:y", Role::Owner), None, "{account}");
+        }
+        for login in ["bob", "home:", "home:a:b", "ho!me:bob", "home:*"] {
+            assert_eq!(grantee("home", login, Role::Member), None, "{login}");
+        }
     }
 }

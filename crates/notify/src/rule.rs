@@ -25,6 +25,9 @@ const KNOWN: [(&str, &[&str]); 3] = [
     ("LifecycleExpiration", &["Delete", "DeleteMarkerCreated"]),
 ];
 
+/// The event that has no kinds: an object is sent to another storage class.
+const TRANSITION: &str = "s3:LifecycleTransition";
+
 /// A rule of a container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
@@ -44,6 +47,9 @@ pub struct Rule {
 
 /// Whether this is the name of an event that happens here, with `s3:` before it and perhaps `*` at its end.
 pub fn is_event(name: &str) -> bool {
+    if name == TRANSITION {
+        return true;
+    }
     let parts = name
         .strip_prefix("s3:")
         .and_then(|name| name.split_once(':'));
@@ -122,6 +128,7 @@ mod tests {
             "s3:ObjectCreated:Put",
             "s3:ObjectRemoved:Delete",
             "s3:LifecycleExpiration:DeleteMarkerCreated",
+            "s3:LifecycleTransition",
         ] {
             assert!(is_event(good), "{good}");
         }
@@ -135,6 +142,7 @@ mod tests {
             "ObjectCreated:Put",
             "s3:ObjectRemoved:Put",
             "s3:ObjectRestore:Post",
+            "s3:LifecycleTransition:*",
         ] {
             assert!(!is_event(bad), "{bad}");
         }

@@ -18,6 +18,7 @@ mod name;
 mod payload;
 mod remote;
 mod settings;
+mod swift;
 
 pub use api::{BlobInfo, Capabilities, ListPage, Provider};
 pub use directory::DirectoryProvider;
@@ -28,3 +29,4 @@ pub use name::{BlobName, MAX_NAME_LEN};
 pub use payload::Payload;
 pub use remote::RemoteProvider;
 pub use settings::{ProviderSettings, open};
+pub use swift::SwiftProvider;

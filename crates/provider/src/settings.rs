@@ -10,7 +10,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::{
-    DirectoryProvider, Error, ErrorKind, MemoryProvider, Provider, RemoteProvider, Result, remote,
+    DirectoryProvider, Error, ErrorKind, MemoryProvider, Provider, RemoteProvider, Result,
+    SwiftProvider, remote, swift,
 };
 
 /// How to reach one storage service.
@@ -24,7 +25,10 @@ pub struct ProviderSettings {
 }
 
 /// Options whose values may be shown. Anything else, known or not, may be a secret.
-const PUBLIC_OPTIONS: [&str; 9] = [
+const PUBLIC_OPTIONS: [&str; 12] = [
+    "auth",
+    "domain",
+    "project",
     "path",
     "root",
     "bucket",
@@ -73,8 +77,9 @@ impl ProviderSettings {
         let options = match self.kind.as_str() {
             "directory" => &DIRECTORY,
             "memory" => &MEMORY,
+            "swift" => &swift::OPTIONS,
             kind => remote::options_of(kind).ok_or_else(|| {
-                let mut kinds = vec!["directory", "memory"];
+                let mut kinds = vec!["directory", "memory", "swift"];
                 kinds.extend(remote::kinds());
                 invalid(format!(
                     "unknown kind {kind:?}; use one of {}",
@@ -99,6 +104,7 @@ pub fn open(settings: &ProviderSettings) -> Result<Arc<dyn Provider>> {
             Ok(Arc::new(DirectoryProvider::new(path)))
         }
         "memory" => Ok(Arc::new(MemoryProvider::new())),
+        "swift" => Ok(Arc::new(SwiftProvider::open(&settings.options)?)),
         kind => Ok(Arc::new(RemoteProvider::open(kind, &settings.options)?)),
     }
 }

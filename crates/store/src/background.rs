@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::clock::now;
 use crate::collect::{CollectReporter, Collected};
+use crate::movement::Moved;
 use crate::store::Store;
 
 /// Pause between looks for blobs that lack shards: an outage ends for the data soon after it ends for
@@ -16,6 +17,8 @@ const COLLECT_EVERY: Duration = Duration::from_secs(6 * 3600);
 
 /// Pause between looks for objects that have ended. They are not shown any more, so their removal can wait.
 const EXPIRE_EVERY: Duration = Duration::from_secs(300);
+/// Pause between looks for what is to be moved to another array.
+const MOVE_EVERY: Duration = Duration::from_secs(30);
 /// The longest pause between looks for what lifecycle rules end; a shorter day makes it shorter.
 const LIFECYCLE_EVERY: Duration = Duration::from_secs(3600);
 
@@ -69,6 +72,17 @@ impl Store {
                     Ok(0) => {}
                     Ok(removed) => tracing::info!(removed, "objects that have ended"),
                     Err(error) => tracing::warn!(%error, "expiry failed; trying again later"),
+                }
+            }
+        });
+        let store = self.clone();
+        self.inner.tasks.spawn(async move {
+            let every = store.inner.settings.lifecycle_day.min(MOVE_EVERY);
+            while store.pause(every).await {
+                match store.move_due().await {
+                    Ok(done) if done == Moved::default() => {}
+                    Ok(done) => tracing::info!(?done, "moves between arrays"),
+                    Err(error) => tracing::warn!(%error, "moving failed; trying again later"),
                 }
             }
         });

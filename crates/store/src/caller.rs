@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use dolium_access::{Context, Requester};
-use dolium_catalog::{Role, UserId};
+use dolium_catalog::{AccountId, ContainerId, Role, UserId};
 use dolium_identity::Principal;
 
 use crate::names::AccountName;
@@ -27,6 +27,7 @@ pub struct Caller {
     vouched: bool,
     expired: bool,
     pass: Option<Arc<Pass>>,
+    link: Option<Arc<(ContainerId, Vec<u8>)>>,
 }
 
 /// What somebody who may open a container's doors gave to whoever has it, such as a signed URL.
@@ -65,6 +66,16 @@ impl Caller {
         Self::default()
     }
 
+    /// Replaces what lists of grantees may name the user as, where a protocol has other words for its users
+    /// than `account:user` and `account`.
+    #[must_use]
+    pub fn known_as(self, groups: Vec<String>) -> Self {
+        Self {
+            groups: groups.into(),
+            ..self
+        }
+    }
+
     /// Adds the circumstances.
     #[must_use]
     pub fn with_context(self, context: Context) -> Self {
@@ -97,6 +108,32 @@ impl Caller {
             pass: Some(Arc::new(pass)),
             ..self
         }
+    }
+
+    /// Adds a public link that was followed to a path.
+    pub(crate) fn by_link(self, container: ContainerId, path: Vec<u8>) -> Self {
+        Self {
+            link: Some(Arc::new((container, path))),
+            ..self
+        }
+    }
+
+    /// Whether the caller followed a public link to this path.
+    pub(crate) fn came_by_link_to(&self, container: ContainerId, path: &[u8]) -> bool {
+        let link = self.link.as_deref();
+        link.is_some_and(|link| link.0 == container && link.1 == path)
+    }
+
+    /// The name by which shares and groups know the user.
+    pub fn grantee(&self) -> Option<String> {
+        self.principal().and_then(Principal::grantee)
+    }
+
+    /// Whether the user owns an account, by being of it or by owning all.
+    pub(crate) fn owns(&self, account: AccountId) -> bool {
+        self.principal().is_some_and(|user| {
+            user.owns_all() || (user.account_id == account && user.owns_account())
+        })
     }
 
     /// The pass, if there is one.

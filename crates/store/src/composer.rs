@@ -52,6 +52,7 @@ impl Content {
 
 /// Puts an object together, from its first byte to its last.
 pub(crate) struct Composer<'a> {
+    lane: &'a Lane,
     intake: Intake<'a>,
     chunker: Chunker,
     ready: Vec<Bytes>,
@@ -69,6 +70,7 @@ impl<'a> Composer<'a> {
             return Err(Error::new(ErrorKind::Unsupported, context));
         };
         Ok(Self {
+            lane,
             intake: Intake::new(lane, Some(chunking)),
             chunker: Chunker::new(chunking),
             ready: Vec::new(),
@@ -111,6 +113,9 @@ impl<'a> Composer<'a> {
         while let Some(extent) = walk.next().await? {
             left -= u64::from(extent.len);
             if content.fits && self.takes(extent, is_end && left == 0) {
+                if lane.array.name() != self.lane.array.name() {
+                    self.intake.carry(&lane, extent.id).await?;
+                }
                 self.at += u64::from(extent.len);
                 self.intake.append_whole(extent).await?;
                 continue;
@@ -129,8 +134,11 @@ impl<'a> Composer<'a> {
         self.at.is_multiple_of(self.block_len) && starts && whole
     }
 
-    /// Appends a block that is known to be all that its name is the hash of.
+    /// Appends a block that is known to be all that its name is the hash of, whichever array has it.
     pub(crate) async fn whole(&mut self, extent: Extent) -> Result<()> {
+        if self.lane.arrays.len() > 1 {
+            self.intake.carry(self.lane, extent.id).await?;
+        }
         self.at += u64::from(extent.len);
         self.intake.append_whole(extent).await
     }

@@ -71,7 +71,8 @@ impl Grid {
     async fn look(&mut self, lane: &Lane) -> Result<()> {
         let doubts = std::mem::take(&mut self.doubts);
         let ids: Vec<BlockId> = doubts.iter().map(|(id, _)| *id).collect();
-        let rows = lane.catalog.read(move |tx| tx.locate(&ids)).await;
+        let array = lane.array.name().to_owned();
+        let rows = lane.catalog.read(move |tx| tx.locate(&array, &ids)).await;
         let rows = rows.map_err(Error::from)?;
         let whole = doubts
             .iter()

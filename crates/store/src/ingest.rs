@@ -126,6 +126,16 @@ impl<'a> Intake<'a> {
         self.store_nodes().await
     }
 
+    /// Stores a block of another array that the list names, unless it is here.
+    pub(crate) async fn carry(&mut self, from: &Lane, id: BlockId) -> Result<()> {
+        if !self.tickets.contains_key(&id)
+            && let Some(ticket) = carry(from, self.lane, id, false).await?
+        {
+            self.tickets.insert(id, ticket);
+        }
+        Ok(())
+    }
+
     /// Enters all blocks that are on their way, so that what comes next comes behind them.
     async fn settle(&mut self) -> Result<()> {
         while !self.jobs.is_empty() {
@@ -188,6 +198,24 @@ impl<'a> Intake<'a> {
             blocks,
             merkle,
         })
+    }
+}
+
+/// Stores a block of one array in another; `None` when it is there already.
+pub(crate) async fn carry(
+    from: &Lane,
+    to: &Lane,
+    id: BlockId,
+    is_node: bool,
+) -> Result<Option<Ticket>> {
+    if id.is_zero() || to.is_known(id).await? {
+        return Ok(None);
+    }
+    let content = from.read_block(id).await?;
+    let permit = to.packer.permit(content.len()).await?;
+    match place(to.clone(), content, permit, is_node).await? {
+        Placed::Known(_) => Ok(None),
+        Placed::Coming(_, ticket) => Ok(Some(ticket)),
     }
 }
 

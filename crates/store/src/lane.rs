@@ -9,6 +9,7 @@ use dolium_catalog::{BlobKind, BlockRow, Catalog};
 use tokio::sync::Semaphore;
 
 use crate::blobs::stored_blob;
+use crate::block_cache::BlockCache;
 use crate::clock::now;
 use crate::packer::Packer;
 use crate::settings::Keys;
@@ -21,7 +22,7 @@ const LOCATE_ATTEMPTS: usize = 3;
 #[derive(Clone)]
 pub(crate) struct Lane {
     pub(crate) array: Arc<Array>,
-    /// All arrays by name: a block that was found may lie in another than new ones go to.
+    /// All arrays by name: a block that cannot be read here may have a place in another.
     pub(crate) arrays: Arc<[(String, Arc<Array>)]>,
     pub(crate) packer: Packer,
     pub(crate) catalog: Catalog,
@@ -30,6 +31,8 @@ pub(crate) struct Lane {
     pub(crate) read_ahead_permits: Arc<Semaphore>,
     /// Sealed bytes that may be on their way out: read, but not opened yet.
     pub(crate) read_permits: Arc<Semaphore>,
+    /// Opened blocks for the next reader.
+    pub(crate) block_cache: Arc<BlockCache>,
 }
 
 /// Sealed bytes that may be read at the same time, over all streams. They are held only until they are
@@ -42,10 +45,12 @@ pub(crate) fn read_permits() -> Arc<Semaphore> {
 }
 
 impl Lane {
-    /// True when the catalog has the block. A block that nothing refers to is kept for its usual age
+    /// True when the array has the block. A block that nothing refers to is kept for its usual age
     /// from now on, so that the write that found it can commit.
     pub(crate) async fn is_known(&self, id: BlockId) -> Result<bool> {
-        let rows = self.catalog.read(move |tx| tx.locate(&[id])).await;
+        let name = self.array.name().to_owned();
+        let array = name.clone();
+        let rows = self.catalog.read(move |tx| tx.locate(&array, &[id])).await;
         let rows = rows.map_err(Error::from)?;
         let Some(row) = rows.into_iter().next().flatten() else {
             return Ok(false);
@@ -53,26 +58,42 @@ impl Lane {
         if row.unref_at.is_some() {
             let touched = self
                 .catalog
-                .write(move |tx| tx.touch_unreferenced(&[id], now().0));
+                .write(move |tx| tx.touch_unreferenced(&name, &[id], now().0));
             touched.await.map_err(Error::from)?;
         }
         Ok(true)
     }
 
-    /// Reads and opens one block: its content without trailing zeros.
+    /// One block, for who reads all of it once: its content without trailing zeros.
+    pub(crate) async fn block(&self, id: BlockId) -> Result<Bytes> {
+        match self.block_cache.get(&id) {
+            Some(content) => Ok(content),
+            None => self.read_block(id).await,
+        }
+    }
+
+    /// One block that is likely to be asked for again.
+    pub(crate) async fn kept_block(&self, id: BlockId) -> Result<Bytes> {
+        let fetch = self.read_block(id);
+        self.block_cache.get_or_fetch(&id, fetch).await
+    }
+
+    /// Reads and opens one block: its content without trailing zeros. Other arrays are asked when this one
+    /// does not give it.
     pub(crate) async fn read_block(&self, id: BlockId) -> Result<Bytes> {
         let mut failure = None;
         for _ in 0..LOCATE_ATTEMPTS {
-            let names: Vec<String> = self.arrays.iter().map(|(name, _)| name.clone()).collect();
-            let found = self
-                .catalog
-                .read(move |tx| locate_one(tx, &names, id))
-                .await?;
-            let Some(place) = found else { break };
-            match self.read_at(&place).await {
-                Ok(content) => return Ok(content),
-                // The pack may have been compacted away since we looked.
-                Err(error) => failure = Some(error),
+            let name = self.array.name().to_owned();
+            let found = self.catalog.read(move |tx| locate(tx, &name, id)).await?;
+            if found.is_empty() {
+                break;
+            }
+            for (row, blob) in &found {
+                match self.read_at(row, blob).await {
+                    Ok(content) => return Ok(content),
+                    // The pack may have been compacted away since we looked.
+                    Err(error) => failure = Some(error),
+                }
             }
         }
         Err(failure.unwrap_or_else(|| {
@@ -83,9 +104,13 @@ impl Lane {
         }))
     }
 
-    async fn read_at(&self, place: &Place) -> Result<Bytes> {
-        let Place { row, blob, array } = place;
-        let (_, array) = &self.arrays[*array];
+    async fn read_at(&self, row: &BlockRow, blob: &StoredBlob) -> Result<Bytes> {
+        let mut arrays = self.arrays.iter();
+        let array = arrays.find(|(name, _)| *name == row.array_name);
+        let (_, array) = array.ok_or_else(|| {
+            let context = format!("the array {} is not configured", row.array_name);
+            Error::new(ErrorKind::Unavailable, context)
+        })?;
         let start = row.start as u64;
         let shut = |source| Error::new(ErrorKind::Unavailable, "shutting down").with_source(source);
         let wanted = u32::try_from(row.sealed_len)
@@ -110,31 +135,20 @@ impl Lane {
     }
 }
 
-/// Where a block lies.
-struct Place {
-    row: BlockRow,
-    blob: StoredBlob,
-    /// Index into the lane's arrays.
-    array: usize,
-}
-
-fn locate_one(
+/// Where a block lies: first in the array that is asked for.
+fn locate(
     tx: &mut dolium_catalog::ReadTx<'_>,
-    arrays: &[String],
+    array: &str,
     id: BlockId,
-) -> Result<Option<Place>> {
-    let Some(row) = tx.locate(&[id])?.into_iter().next().flatten() else {
-        return Ok(None);
-    };
-    let name = row.pack.to_string();
-    for (array, array_name) in arrays.iter().enumerate() {
-        if let Some(blob) = tx.blob(array_name, BlobKind::Pack, &name)? {
-            return Ok(Some(Place {
-                row,
-                blob: stored_blob(&blob)?,
-                array,
-            }));
+) -> Result<Vec<(BlockRow, StoredBlob)>> {
+    let mut places = tx.places(id)?;
+    places.sort_by_key(|row| row.array_name != array);
+    let mut found = Vec::with_capacity(places.len());
+    for row in places {
+        let blob = tx.blob(&row.array_name, BlobKind::Pack, &row.pack.to_string())?;
+        if let Some(blob) = blob {
+            found.push((row, stored_blob(&blob)?));
         }
     }
-    Ok(None)
+    Ok(found)
 }

@@ -10,6 +10,7 @@
 mod attributes;
 mod background;
 mod blobs;
+mod block_cache;
 mod blocking;
 mod caller;
 mod care;
@@ -27,18 +28,22 @@ mod journal;
 mod lane;
 mod lifecycle;
 mod lock;
+mod movement;
 mod names;
 mod packer;
 mod permission;
+mod place;
 mod reader;
 mod recover;
 mod relink;
 mod request;
 mod rows;
 mod settings;
+mod sharing;
 mod standing;
 mod store;
 mod verbs;
+mod visible;
 
 pub use attributes::{Attributes, CHECKSUM, Namespace, OBJECT, OBJECT_ID, new_object_id};
 pub use caller::{ANONYMOUS_ID, Caller, Pass};
@@ -55,17 +60,19 @@ pub use lifecycle::{
     NoncurrentTransition, RULE_ID_LEN_MAX, RULES_MAX, Rule, Transition, When, expiry_of,
 };
 pub use lock::{ContainerLock, LockDefault, LockMode, LockPeriod, Retention};
+pub use movement::Moved;
 pub use names::{
     ACCOUNT_NAME_LEN_MAX, AccountName, CONTAINER_NAME_LEN_MAX, ContainerName, Instant, ObjectPath,
     PATH_LEN_MAX, Selector, Serial,
 };
 pub use permission::ReadAction;
+pub use place::STANDARD_CLASS;
 pub use recover::{RecoverProgress, Recovered, recover};
 pub use request::{
     AccountEntry, AclRequest, Body, ByteRange, CompleteHook, CompleteRequest, Condition, Container,
     CopyRequest, DeleteRequest, Deleted, Description, EtagMatch, Finish, FinishHook, Guards,
-    ListEntry, ListPage, ListRequest, Part, PutRequest, Reading, RenameRequest, Source, Upload,
-    Version, Versioning,
+    ListEntry, ListPage, ListRequest, Part, PutRequest, Reading, RenameRequest, ShareEdit, Source,
+    Upload, Version, Versioning,
 };
 pub use settings::{Durability, StoreParts, StoreSettings, shard_key};
 pub use standing::{AccountGrants, READERS, SERVICE_PREFIX, Standing, WRITERS};
@@ -74,7 +81,8 @@ pub use verbs::{
     ARCHIVE, ARCHIVE_HISTORY, ARCHIVE_MODE, ARCHIVE_STACK, ARCHIVE_TO, ARCHIVED_DELETION,
     AccessSettings, Account, AccountEdit, AccountSettings, BrowseRequest, BrowseTest,
     CURRENT_BYTES, Cause, ChangeOf, ChangePage, ContainerEdit, ContainerOwner, ContainerPast,
-    ContainerRequest, ContainerSettings, ContainerView, DescriptionEdit, EVENT, Hashmap,
-    MapOutcome, ObjectChange, Opened, PART_NUMBER_MAX, Patch, PatchBytes, QUOTA, REQUEST_ID,
-    Restored, SettingChange, Transfer, UploadEntry,
+    ContainerRequest, ContainerSettings, ContainerView, DescriptionEdit, EVENT, Followed, Hashmap,
+    MapOutcome, ObjectChange, Opened, PART_NUMBER_MAX, Patch, PatchBytes, PathSharing, QUOTA,
+    REQUEST_ID, Restored, SettingChange, Transfer, UploadEntry,
 };
+pub use visible::ShownOnly;

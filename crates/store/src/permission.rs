@@ -22,6 +22,7 @@ use crate::attributes::Attributes;
 use crate::caller::Caller;
 use crate::names::{ContainerName, Selector};
 use crate::rows::{decode_attributes, mentions};
+use crate::sharing;
 use crate::standing::{self, Standing};
 use crate::{Error, ErrorKind, Reason, Result};
 
@@ -175,24 +176,29 @@ pub(crate) fn refuse_denied(
     }
 }
 
-/// Fails unless the caller may know what is not at a path: who may list the container may, and who its
-/// lists let read everything in it.
+/// Fails unless the caller may know what is not at a path: who may list the container may, who its lists
+/// let read everything in it, and who reads what is shared there.
 pub(crate) fn require_knowing(
     tx: &mut ReadTx<'_>,
     who: &Caller,
     row: &ContainerRow,
     action: Action,
+    path: &[u8],
 ) -> Result<()> {
-    match decision(tx, who, row, Action::ListBucket, Target::Container)? {
-        Decision::Allow => Ok(()),
-        Decision::Deny { explicit: false } if standing::allows(tx, who, row, action, false)? => {
-            Ok(())
+    let decided = decision(tx, who, row, Action::ListBucket, Target::Container)?;
+    let knows = match decided {
+        Decision::Allow => true,
+        Decision::Deny { explicit: true } => false,
+        Decision::Deny { explicit: false } => {
+            standing::allows(tx, who, row, action, false)?
+                || sharing::allows(tx, who, row, action, Target::Path(path))?
         }
-        Decision::Deny { .. } => {
-            let context = format!("you may not do {} here", Action::ListBucket.name());
-            Err(Error::new(ErrorKind::Denied, context))
-        }
+    };
+    if knows {
+        return Ok(());
     }
+    let context = format!("you may not do {} here", Action::ListBucket.name());
+    Err(Error::new(ErrorKind::Denied, context))
 }
 
 /// Whether the caller may do this.
@@ -224,7 +230,10 @@ fn decision(
         let own = who
             .principal()
             .is_some_and(|user| user.account_id == row.account_id && user.owns_account());
-        return Ok(if own || standing::allows(tx, who, row, action, false)? {
+        let allowed = own
+            || standing::allows(tx, who, row, action, false)?
+            || sharing::allows(tx, who, row, action, target)?;
+        return Ok(if allowed {
             Decision::Allow
         } else {
             Decision::Deny { explicit: false }
@@ -262,7 +271,10 @@ fn decision(
         Decision::Deny { explicit: false } => {
             let foreign =
                 acl.as_ref().is_some_and(|acl| acl.owner != owner.0) && rules.acls_count();
-            Ok(if standing::allows(tx, who, row, action, foreign)? {
+            // What somebody else owns in the container is not its owner's to share.
+            let allowed = standing::allows(tx, who, row, action, foreign)?
+                || (!foreign && sharing::allows(tx, who, row, action, target)?);
+            Ok(if allowed {
                 Decision::Allow
             } else {
                 Decision::Deny { explicit: false }
@@ -359,7 +371,7 @@ fn corrupt(why: &str) -> Error {
 pub(crate) fn owner(tx: &mut ReadTx<'_>, account: AccountId) -> Result<(String, String)> {
     for user in tx.users_of_account(account)? {
         let role = tx.login_of_user(user.id)?.map(|login| login.role);
-        if role != Some(Role::Member) {
+        if role.is_none_or(Role::owns_account) {
             return Ok((user.canonical_id, user.display_name));
         }
     }

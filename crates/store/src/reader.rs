@@ -15,6 +15,7 @@ use futures::stream::BoxStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
+use crate::block_cache::BlockCache;
 use crate::lane::Lane;
 use crate::{Error, ErrorKind, Result};
 
@@ -90,7 +91,7 @@ impl ExtentWalk {
 
 /// Reads a node that is kept as a block.
 pub(crate) async fn load_node(lane: &Lane, id: BlockId, node_len: u32) -> Result<Node> {
-    let mut bytes = lane.read_block(id).await?.to_vec();
+    let mut bytes = lane.kept_block(id).await?.to_vec();
     if bytes.len() > node_len as usize || node_len as usize > MAX_BLOCK_LEN {
         return Err(Error::new(
             ErrorKind::Corrupt,
@@ -137,7 +138,10 @@ pub(crate) async fn read_extent(lane: Lane, extent: Extent) -> Result<Vec<Bytes>
     let mut pieces = Vec::new();
     let mut given = 0;
     if !extent.id.is_zero() {
-        let content = lane.read_block(extent.id).await?;
+        let content = match BlockCache::keeps(skip, len) {
+            true => lane.kept_block(extent.id).await?,
+            false => lane.block(extent.id).await?,
+        };
         let end = content.len().min(skip + len);
         if skip < end {
             given = end - skip;

@@ -9,15 +9,17 @@ use std::sync::Arc;
 use dolium_array::Array;
 use dolium_block::{BlockId, Node};
 use dolium_catalog::{
-    AccountId, Catalog, ContainerId, ContainerRow, TableDef, Val, WriteTx, journaled_tables,
+    Catalog, ContainerId, Holder, ReadTx, TableDef, Val, WriteTx, journaled_tables,
 };
 use tokio::sync::Semaphore;
 
+use crate::block_cache::BlockCache;
 use crate::lane::{Lane, read_permits};
 use crate::packer::Packer;
+use crate::place::Place;
 use crate::settings::Keys;
 use crate::verbs::load_references;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, rows};
 
 /// Rows read at a time.
 const PAGE_ROWS: usize = 200;
@@ -43,6 +45,7 @@ impl Relinker {
             keys: keys.clone(),
             read_ahead_permits: Arc::new(Semaphore::new(0)),
             read_permits: read_permits(),
+            block_cache: Arc::new(BlockCache::new(0)),
         };
         let lanes = arrays
             .iter()
@@ -84,26 +87,18 @@ impl Relinker {
             };
             after = Some(last[..table.key_len].to_vec());
             for row in rows {
-                // Both tables begin with the container and end with the list.
-                let (Some(Val::Int(container)), Some(Val::Blob(list))) = (row.first(), row.last())
-                else {
+                let Some(Val::Blob(list)) = row.last() else {
                     return Err(Error::new(ErrorKind::Unexpected, "a row has no block list"));
                 };
-                let id = ContainerId(*container);
-                let container = self.catalog.read(move |tx| tx.container(id)).await;
-                let container = container.map_err(Error::from)?.ok_or_else(|| {
-                    Error::new(
-                        ErrorKind::Corrupt,
-                        format!("a row names no container: {id}"),
-                    )
-                })?;
-                done(self.list(&container, list).await?);
+                let list = list.clone();
+                let holder = self.catalog.read(move |tx| holder(tx, table, &row));
+                done(self.list(&holder.await?, &list).await?);
             }
         }
     }
 
     /// Refers to the content of one list; false when a block of it is missing.
-    async fn list(&self, container: &ContainerRow, list: &[u8]) -> Result<bool> {
+    async fn list(&self, holder: &Holder, list: &[u8]) -> Result<bool> {
         if list.is_empty() {
             return Ok(true);
         }
@@ -111,8 +106,8 @@ impl Relinker {
         let nodes = match &root {
             Node::Leaf(_) => HashMap::new(),
             Node::Inner { .. } => {
-                let lane = self.lanes.get(&container.array_name).ok_or_else(|| {
-                    let context = format!("the array {} is not configured", container.array_name);
+                let lane = self.lanes.get(&holder.array).ok_or_else(|| {
+                    let context = format!("the array {} is not configured", holder.array);
                     Error::new(ErrorKind::Invalid, context)
                 })?;
                 match load_references(lane, &root).await {
@@ -124,29 +119,61 @@ impl Relinker {
                 }
             }
         };
-        let account = container.account_id;
+        let holder = holder.clone();
         let relinked = self
             .catalog
-            .write(move |tx| relink(tx, account, root.references(), &nodes));
+            .write(move |tx| relink(tx, &holder, root.references(), &nodes));
         Ok(relinked.await?.value)
     }
 }
 
+/// Who refers to the list of a version's or part's row. Both tables begin with the container.
+fn holder(tx: &mut ReadTx<'_>, table: &TableDef, row: &[Val]) -> Result<Holder> {
+    let malformed = || {
+        Error::new(
+            ErrorKind::Unexpected,
+            "a row has not the columns of its table",
+        )
+    };
+    let column = |name: &str| {
+        let at = table.columns.iter().position(|column| column.name == name);
+        at.and_then(|at| row.get(at)).ok_or_else(malformed)
+    };
+    let Val::Int(id) = column("container_id")? else {
+        return Err(malformed());
+    };
+    let id = ContainerId(*id);
+    let container = tx.container(id)?.ok_or_else(|| {
+        let context = format!("a row names no container: {id}");
+        Error::new(ErrorKind::Corrupt, context)
+    })?;
+    let place = match (column("meta"), column("upload_id")) {
+        (Ok(Val::Blob(meta)), _) => Place::of_meta(&container, meta)?,
+        (_, Ok(Val::Text(upload))) => match tx.upload(id, upload)? {
+            Some(upload) => rows::place_of_upload(&container, &upload)?,
+            // A part without its upload: nothing can become of it.
+            None => Place::in_array(&container.array_name),
+        },
+        _ => return Err(malformed()),
+    };
+    Ok(place.holder(container.account_id))
+}
+
 fn relink(
     tx: &mut WriteTx<'_>,
-    account: AccountId,
+    holder: &Holder,
     ids: Vec<BlockId>,
     nodes: &HashMap<BlockId, Vec<BlockId>>,
 ) -> Result<bool> {
     let (mut waiting, mut complete) = (vec![ids], true);
     while let Some(ids) = waiting.pop() {
-        let mut added = tx.add_refs(account, &ids)?;
+        let mut added = tx.add_refs(holder, &ids)?;
         if !added.missing.is_empty() {
             complete = false;
             let missing = std::mem::take(&mut added.missing);
             let present: Vec<BlockId> =
                 ids.into_iter().filter(|id| !missing.contains(id)).collect();
-            added = tx.add_refs(account, &present)?;
+            added = tx.add_refs(holder, &present)?;
         }
         for node in added.new_nodes {
             waiting.push(nodes.get(&node).cloned().unwrap_or_default());

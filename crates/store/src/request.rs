@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
-use dolium_access::{Canned, Grant};
+use dolium_access::{Canned, Grant, Sharing};
 
 use crate::attributes::{Attributes, Namespace};
 use crate::digest::{DigestSet, Digests};
@@ -45,6 +45,8 @@ pub struct Container {
     pub objects: u64,
     /// Bytes of the current objects.
     pub bytes: u64,
+    /// Bytes of all versions.
+    pub version_bytes: u64,
     /// Protocol-specific settings.
     pub attributes: Attributes,
 }
@@ -58,7 +60,7 @@ pub struct Version {
     pub serial: Serial,
     /// True for the version that S3 calls `null`.
     pub null: bool,
-    /// True for the newest version of its object.
+    /// True for the version that its object shows.
     pub current: bool,
     /// True when this version says that the object was deleted.
     pub marker: bool,
@@ -83,6 +85,8 @@ pub struct Version {
     pub encrypted: Option<EncryptedBy>,
     /// When it ends by itself and by which rule, as far as the verb that answered looked.
     pub expiry: Option<(Instant, String)>,
+    /// The array that keeps its content, or will once it has been moved there.
+    pub array: Box<str>,
     /// What clients said of it.
     pub attributes: Attributes,
 }
@@ -170,6 +174,17 @@ pub struct Guards {
     pub retention: Option<Retention>,
     /// Its legal hold.
     pub hold: bool,
+    /// What is shared of its path from now on.
+    pub share: ShareEdit,
+}
+
+/// A change of what is shared of a path. What is not named stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShareEdit {
+    /// With whom it is shared; an empty one is with nobody.
+    pub sharing: Option<Sharing>,
+    /// Whether it has a public link.
+    pub public: Option<bool>,
 }
 
 /// What the new version carries beside its bytes.
@@ -181,6 +196,8 @@ pub struct Description {
     pub attributes: Attributes,
     /// Guards.
     pub guards: Guards,
+    /// The storage class asked for; `None` is the container's array.
+    pub class: Option<String>,
 }
 
 /// An object addressed for reading or copying.
@@ -215,6 +232,9 @@ pub struct CopyRequest {
     pub tags: Option<Namespace>,
     /// Guards of the copy; those of the source are never copied.
     pub guards: Guards,
+    /// The storage class of the copy; `None` is the array of its container. Until its blocks have been moved there,
+    /// they stay where the source's are.
+    pub class: Option<String>,
     /// What the copy is encrypted with; `None` is the container's default.
     pub encryption: Option<Encryption>,
     /// Refused when source and destination are the same object and nothing is replaced.
@@ -268,6 +288,10 @@ pub struct DeleteRequest {
     pub condition: Condition,
     /// Go past a governance retention, if the caller may.
     pub bypass_governance: bool,
+    /// Leave the path with nothing that it shows: no older version takes the place of one that is removed,
+    /// and where versioning is suspended no marker is written. The null version, where there is none, is
+    /// then what the path shows.
+    pub leaves_gap: bool,
 }
 
 /// What a deletion did. Deleting what does not exist is no error.
@@ -277,7 +301,7 @@ pub struct Deleted {
     pub marker: Option<(Serial, bool)>,
     /// The version that is gone for good, and whether it was itself a marker.
     pub removed: Option<(Serial, bool)>,
-    /// There was nothing, and a note was made of the deletion all the same.
+    /// There was nothing that could be deleted; a note of the deletion may have been made all the same.
     pub absent: bool,
 }
 
@@ -290,14 +314,15 @@ pub struct ListRequest {
     pub delimiter: Option<String>,
     /// Strictly after this path or common prefix.
     pub after: Option<String>,
-    /// With `after`: strictly behind this version of that path (version listings only).
+    /// With `after`: strictly behind this version of that path; behind the null version that there is not
+    /// come all of the path (version listings only).
     pub after_version: Option<Selector>,
     /// At most so many entries, common prefixes counted.
     pub limit: usize,
-    /// Strictly before this path, or strictly after it when downwards (not in version listings).
+    /// Strictly before this path, or strictly after it when downwards.
     pub until: Option<String>,
-    /// From the greatest path to the least; `after` then says what to be less than (not in version
-    /// listings).
+    /// From the greatest path to the least, and among versions from the oldest to the newest; `after` then
+    /// says what to be less than.
     pub downwards: bool,
     /// Where paths fold, only the object of exactly that path is an entry (not in version listings).
     pub one_level: bool,
@@ -343,6 +368,8 @@ pub struct Upload {
     pub author: i64,
     /// When it was begun.
     pub created: Instant,
+    /// The array that keeps its parts.
+    pub array: Box<str>,
 }
 
 impl Upload {

@@ -10,6 +10,7 @@ use crate::attributes::Attributes;
 use crate::envelope;
 use crate::lock;
 use crate::names::{ContainerName, Instant, ObjectPath, Serial};
+use crate::place::{PLACE, Place};
 use crate::request::{Container, Description, Guards, Part, Upload, Version, Versioning};
 use crate::{Error, ErrorKind, Result};
 
@@ -86,6 +87,7 @@ pub(crate) fn container(row: ContainerRow, state: Option<ContainerState>) -> Res
         versioning: versioning(row.versioning),
         objects: state.as_ref().map_or(0, |state| state.objects as u64),
         bytes: state.as_ref().map_or(0, |state| state.bytes as u64),
+        version_bytes: state.as_ref().map_or(0, |state| state.version_bytes as u64),
         attributes: decode_attributes(&row.attributes)?,
     })
 }
@@ -115,6 +117,7 @@ pub(crate) fn summary(row: VersionSummary, current: bool) -> Result<Version> {
         etag: row.etag,
         content_type: row.content_type,
         author: row.author.0,
+        array: Box::default(),
         attributes,
     })
 }
@@ -168,16 +171,28 @@ pub(crate) fn encode_upload_meta(description: &Description) -> Vec<u8> {
     serde_json::to_vec(&meta).expect("maps of strings are always JSON")
 }
 
-pub(crate) fn upload(row: UploadRow) -> Result<Upload> {
+/// Where the parts of an upload lie.
+pub(crate) fn place_of_upload(container: &ContainerRow, row: &UploadRow) -> Result<Place> {
+    if !mentions(&row.meta, PLACE) {
+        return Ok(Place::in_array(&container.array_name));
+    }
+    let meta: UploadMeta = serde_json::from_slice(&row.meta)
+        .map_err(|source| corrupt("upload").with_source(source))?;
+    Ok(Place::of(container, &meta.attributes))
+}
+
+pub(crate) fn upload(container: &ContainerRow, row: UploadRow) -> Result<Upload> {
     let meta: UploadMeta = serde_json::from_slice(&row.meta)
         .map_err(|source| corrupt("upload").with_source(source))?;
     Ok(Upload {
+        array: Place::of(container, &meta.attributes).array.into(),
         id: row.upload_id,
         path: ObjectPath::new(text(row.path, "path")?)?,
         description: Description {
             content_type: meta.content_type,
             attributes: meta.attributes,
             guards: Guards::default(),
+            class: None,
         },
         author: row.author.0,
         created: Instant(row.created),

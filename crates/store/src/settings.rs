@@ -41,10 +41,14 @@ pub struct StoreSettings {
     pub ingest_bytes_max: usize,
     /// Blocks read ahead of clients, over all streams.
     pub read_ahead_blocks_max: usize,
+    /// Bytes of opened blocks kept for the next reader.
+    pub block_cache_bytes_max: usize,
     /// Length at which a pack is closed.
     pub pack_len: usize,
     /// Names of keys that objects may be encrypted with, beside the repository's own.
     pub named_keys: Vec<String>,
+    /// Arrays that clients know as a storage class of another name, with that name.
+    pub classes: Vec<(String, String)>,
     /// The length of a day as lifecycle rules count it.
     pub lifecycle_day: Duration,
     /// Runs the background work (journal merging, collection, lifecycle) in this process.
@@ -59,8 +63,10 @@ impl Default for StoreSettings {
             orphan_age_min: Duration::from_secs(3600),
             ingest_bytes_max: 40 << 20,
             read_ahead_blocks_max: 8,
+            block_cache_bytes_max: 32 << 20,
             pack_len: 16 << 20,
             named_keys: Vec::new(),
+            classes: Vec::new(),
             lifecycle_day: Duration::from_secs(24 * 3600),
             background: true,
         }

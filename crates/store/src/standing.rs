@@ -119,6 +119,18 @@ pub(crate) fn standing(
     Ok(grants.standing_of(who.groups()))
 }
 
+/// What a caller is to the account of a container.
+pub(crate) fn over(
+    tx: &mut ReadTx<'_>,
+    who: &Caller,
+    container: &ContainerRow,
+) -> Result<Standing> {
+    match tx.account(container.account_id)? {
+        Some(account) => standing(tx, who, &account),
+        None => Ok(Standing::Stranger),
+    }
+}
+
 /// What a caller is to an account that need not be there.
 pub(crate) fn by_name(who: &Caller, account: &str) -> Option<Standing> {
     if who.is_admin() {
@@ -221,14 +233,13 @@ fn by_lists(who: &Caller, row: &ContainerRow, action: Action) -> Result<bool> {
     Ok(door == GranteesDoor::Read && may_look && list.admits_referrer(referrer))
 }
 
-/// Which of a container's lists is asked.
+/// Which of a container's lists is asked. None of them lets anybody at single versions: those are the
+/// owners'.
 fn door_of(action: Action) -> Option<GranteesDoor> {
     use Action as A;
     match action {
-        A::GetObject | A::GetObjectVersion | A::ListBucket | A::ListBucketVersions => {
-            Some(GranteesDoor::Read)
-        }
-        A::PutObject | A::DeleteObject | A::DeleteObjectVersion => Some(GranteesDoor::Write),
+        A::GetObject | A::ListBucket | A::ListBucketVersions => Some(GranteesDoor::Read),
+        A::PutObject | A::DeleteObject => Some(GranteesDoor::Write),
         _ => None,
     }
 }

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dolium_catalog::{BlobKind, Catalog, Committed, ContainerRow, ReadTx, WriteTx};
+use dolium_catalog::{BlobKind, Catalog, Committed, ReadTx, WriteTx};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::block_cache::BlockCache;
 use crate::journal::Journal;
 use crate::lane::{Lane, read_permits};
 use crate::packer::Packer;
+use crate::place::Classes;
 use crate::settings::{Durability, Keys, StoreParts, StoreSettings};
 use crate::{Error, ErrorKind, Result, recover};
 
@@ -24,6 +26,8 @@ pub(crate) struct Inner {
     pub(crate) catalog: Catalog,
     pub(crate) lanes: BTreeMap<String, Lane>,
     pub(crate) default_array: String,
+    /// What clients call the arrays.
+    pub(crate) classes: Classes,
     pub(crate) keys: Arc<Keys>,
     pub(crate) journal: Journal,
     pub(crate) settings: StoreSettings,
@@ -33,6 +37,8 @@ pub(crate) struct Inner {
     pub(crate) care: tokio::sync::Mutex<()>,
     /// One pass over what is due at a time.
     pub(crate) lifecycle: tokio::sync::Mutex<()>,
+    /// One pass over what is to be moved at a time.
+    pub(crate) movement: tokio::sync::Mutex<()>,
 }
 
 impl Store {
@@ -48,10 +54,12 @@ impl Store {
             .ok_or_else(|| Error::new(ErrorKind::Invalid, "a store needs at least one array"))?;
         let default_array = default.name().to_owned();
         recover::refuse_unfinished(&catalog).await?;
+        let classes = Classes::new(arrays.iter().map(|array| array.name()), &settings.classes);
         let keys = Arc::new(Keys::new(&master_key));
         let read_permits = read_permits();
         let read_ahead_permits = Arc::new(Semaphore::new(settings.read_ahead_blocks_max));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let block_cache = Arc::new(BlockCache::new(settings.block_cache_bytes_max));
         let journal_array = default.clone();
         let named = arrays
             .iter()
@@ -72,6 +80,7 @@ impl Store {
                 keys: keys.clone(),
                 read_ahead_permits: read_ahead_permits.clone(),
                 read_permits: read_permits.clone(),
+                block_cache: block_cache.clone(),
             };
             (array.name().to_owned(), lane)
         });
@@ -88,6 +97,7 @@ impl Store {
             catalog,
             lanes,
             default_array,
+            classes,
             keys,
             journal,
             settings,
@@ -95,6 +105,7 @@ impl Store {
             stop,
             care: tokio::sync::Mutex::default(),
             lifecycle: tokio::sync::Mutex::default(),
+            movement: tokio::sync::Mutex::default(),
         };
         let store = Self {
             inner: Arc::new(inner),
@@ -144,11 +155,7 @@ impl Store {
         self.inner.catalog.read(op).await
     }
 
-    /// The way to the array of a container.
-    pub(crate) fn lane(&self, container: &ContainerRow) -> Result<&Lane> {
-        self.lane_named(&container.array_name)
-    }
-
+    /// The way to an array.
     pub(crate) fn lane_named(&self, array: &str) -> Result<&Lane> {
         self.inner.lanes.get(array).ok_or_else(|| {
             let context = format!("the array {array} is not configured");

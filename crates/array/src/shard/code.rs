@@ -6,21 +6,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
-use reed_solomon_erasure::galois_8::ReedSolomon;
-
 use super::Column;
 use crate::{Error, ErrorKind, Layout, Result};
-
-/// Bytes of each shard that are coded at a time: all shards of a stripe stay in the L2 cache.
-const STRIDE: usize = 32 << 10;
 
 /// The code of one layout.
 #[derive(Debug)]
 pub(crate) struct Code {
     layout: Layout,
     /// Nothing for copies.
-    matrix: Option<ReedSolomon>,
+    code: Option<dolium_erasure::Code>,
 }
 
 /// The codes met so far. There are few: the layouts in use.
@@ -39,19 +33,20 @@ impl Codes {
     }
 }
 
-fn failed(source: reed_solomon_erasure::Error) -> Error {
-    Error::new(ErrorKind::Unexpected, "erasure code", format!("{source:?}"))
+fn failed(source: &dolium_erasure::Error) -> Error {
+    Error::new(ErrorKind::Unexpected, "erasure code", source.to_string())
 }
 
 impl Code {
     fn new(layout: Layout) -> Result<Self> {
-        let matrix = match layout.validated()? {
+        let code = match layout.validated()? {
             Layout::Mirror { .. } => None,
             Layout::Erasure { data, parity } => {
-                Some(ReedSolomon::new(data.into(), parity.into()).map_err(failed)?)
+                let made = dolium_erasure::Code::vandermonde(data.into(), parity.into());
+                Some(made.map_err(|error| failed(&error))?)
             }
         };
-        Ok(Self { layout, matrix })
+        Ok(Self { layout, code })
     }
 
     pub(crate) fn layout(&self) -> Layout {
@@ -61,58 +56,53 @@ impl Code {
     /// The parity shards of equally long data shards.
     pub(crate) fn parity(&self, data: &[Column]) -> Result<Vec<Column>> {
         let count = usize::from(self.layout.parity());
-        let Some(matrix) = &self.matrix else {
+        let Some(code) = &self.code else {
             return Ok(data.iter().cycle().take(count).cloned().collect());
         };
-        let chunks = data.first().map_or(0, Column::len);
-        let mut parity = vec![Column::with_capacity(chunks); count];
-        for chunk in 0..chunks {
-            let data: Vec<&Bytes> = data.iter().map(|column| &column[chunk]).collect();
-            let len = data.first().map_or(0, |bytes| bytes.len());
-            let mut coded = vec![vec![0; len]; count];
-            for start in (0..len).step_by(STRIDE) {
-                let range = start..len.min(start + STRIDE);
-                let data: Vec<&[u8]> = data.iter().map(|bytes| &bytes[range.clone()]).collect();
-                let mut out: Vec<&mut [u8]> = coded
-                    .iter_mut()
-                    .map(|bytes| &mut bytes[range.clone()])
-                    .collect();
-                matrix.encode_sep(&data, &mut out).map_err(failed)?;
-            }
-            for (column, bytes) in parity.iter_mut().zip(coded) {
-                column.push(bytes.into());
-            }
-        }
-        Ok(parity)
+        let data: Vec<&Column> = data.iter().collect();
+        columns(&data, count, |inputs, outputs| code.encode(inputs, outputs))
     }
 
     /// The chunks of the shards `wanted`, from those of `k` others over the same range.
     pub(crate) fn rebuild(&self, wanted: &[u8], sources: &[(u8, Column)]) -> Result<Vec<Column>> {
-        let Some(matrix) = &self.matrix else {
+        let Some(code) = &self.code else {
             let copy = sources
                 .first()
                 .map(|(_, column)| column.clone())
                 .unwrap_or_default();
             return Ok(vec![copy; wanted.len()]);
         };
-        let chunks = sources.first().map_or(0, |(_, column)| column.len());
-        let mut columns = vec![Column::with_capacity(chunks); wanted.len()];
-        let all_data = wanted.iter().all(|&index| index < self.layout.data());
-        for chunk in 0..chunks {
-            let mut shards: Vec<Option<Vec<u8>>> = vec![None; usize::from(self.layout.shards())];
-            for (index, column) in sources {
-                shards[usize::from(*index)] = Some(column[chunk].to_vec());
-            }
-            if all_data {
-                matrix.reconstruct_data(&mut shards).map_err(failed)?;
-            } else {
-                matrix.reconstruct(&mut shards).map_err(failed)?;
-            }
-            for (column, &index) in columns.iter_mut().zip(wanted) {
-                let rebuilt = shards[usize::from(index)].take().unwrap_or_default();
-                column.push(rebuilt.into());
-            }
-        }
-        Ok(columns)
+        let sources = &sources[..sources.len().min(code.data())];
+        let from: Vec<usize> = sources
+            .iter()
+            .map(|(index, _)| usize::from(*index))
+            .collect();
+        let to: Vec<usize> = wanted.iter().map(|&index| usize::from(index)).collect();
+        let rows = code.rebuild(&from, &to).map_err(|error| failed(&error))?;
+        let inputs: Vec<&Column> = sources.iter().map(|(_, column)| column).collect();
+        columns(&inputs, wanted.len(), |inputs, outputs| {
+            rows.apply(inputs, outputs)
+        })
     }
+}
+
+/// Computes so many columns from others, chunk by chunk.
+fn columns(
+    inputs: &[&Column],
+    count: usize,
+    compute: impl Fn(&[&[u8]], &mut [&mut [u8]]) -> dolium_erasure::Result<()>,
+) -> Result<Vec<Column>> {
+    let chunks = inputs.first().map_or(0, |column| column.len());
+    let mut made = vec![Column::with_capacity(chunks); count];
+    for chunk in 0..chunks {
+        let bytes: Vec<&[u8]> = inputs.iter().map(|column| &column[chunk][..]).collect();
+        let len = bytes.first().map_or(0, |bytes| bytes.len());
+        let mut coded = vec![vec![0; len]; count];
+        let mut outputs: Vec<&mut [u8]> = coded.iter_mut().map(Vec::as_mut_slice).collect();
+        compute(&bytes, &mut outputs).map_err(|error| failed(&error))?;
+        for (column, bytes) in made.iter_mut().zip(coded) {
+            column.push(bytes.into());
+        }
+    }
+    Ok(made)
 }

@@ -11,14 +11,15 @@
 use crate::journal::{Change, Entry, Op};
 use crate::rows::{
     AccessKeyRow, AccountAttributesRow, AccountRow, BucketRow, ChangeRow, ContainerRow, ExpiryRow,
-    LoginRow, PartRow, PastSettingsRow, UploadRow, UserRow, VersionRow,
+    GroupMemberRow, LoginRow, MovementRow, PartRow, PastSettingsRow, PublicLinkRow, ShareRow,
+    TokenRevocationRow, UploadRow, UserRow, VersionRow,
 };
 use crate::table::{Record, TableDef};
 use crate::value::{Val, params};
 use crate::{Error, ErrorKind, ReadTx, Result, WriteTx};
 
 /// All journaled tables, in an order in which they can be restored.
-pub fn journaled_tables() -> [&'static TableDef; 13] {
+pub fn journaled_tables() -> [&'static TableDef; 18] {
     [
         AccountRow::table(),
         UserRow::table(),
@@ -32,6 +33,11 @@ pub fn journaled_tables() -> [&'static TableDef; 13] {
         PartRow::table(),
         ChangeRow::table(),
         ExpiryRow::table(),
+        MovementRow::table(),
+        TokenRevocationRow::table(),
+        ShareRow::table(),
+        PublicLinkRow::table(),
+        GroupMemberRow::table(),
         PastSettingsRow::table(),
     ]
 }
@@ -123,6 +129,10 @@ impl WriteTx<'_> {
             COUNT(v.path), CAST(COALESCE(SUM(v.size), 0) AS BIGINT) \
             FROM container c LEFT JOIN version v ON v.container_id = c.id GROUP BY c.id";
         self.execute(fill, &[])?;
+        let shares = "UPDATE container_state SET shares = \
+            (SELECT COUNT(*) FROM share s WHERE s.container_id = container_state.container_id) + \
+            (SELECT COUNT(*) FROM public_link l WHERE l.container_id = container_state.container_id)";
+        self.execute(shares, &[])?;
         // The next serial must be above every one that a version or a change has.
         for newest in [
             "SELECT MAX(t.serial) FROM version t",

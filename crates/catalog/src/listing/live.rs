@@ -100,6 +100,17 @@ impl ReadTx<'_> {
         Ok(Listing { items, more: false })
     }
 
+    /// The live objects from this path on that begin with a prefix, in byte order.
+    pub fn live_from(
+        &mut self,
+        container: ContainerId,
+        from: &[u8],
+        prefix: &[u8],
+        limit: i64,
+    ) -> Result<Vec<VersionSummary>> {
+        self.live_batch(container, from, prefix, limit)
+    }
+
     pub(super) fn live_batch(
         &mut self,
         container: ContainerId,

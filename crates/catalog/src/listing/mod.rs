@@ -14,6 +14,7 @@ mod live;
 #[cfg(test)]
 mod plan_tests;
 mod versions;
+mod versions_downwards;
 
 pub use browse::BrowseQuery;
 pub use live::{ListItem, ListQuery};

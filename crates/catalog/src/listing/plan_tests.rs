@@ -6,7 +6,7 @@
 use crate::engine::postgres::PostgresConnection;
 use crate::engine::sqlite::SqliteConnection;
 use crate::engine::{Dialect, Engine, Fault, Sql};
-use crate::rows::{AccountId, BlobKind, ContainerId, SettingsKind};
+use crate::rows::{AccountId, BlobKind, ContainerId, Holder, MovementRow, SettingsKind};
 use crate::value::Val;
 use crate::{
     BrowseQuery, ListQuery, ReadTx, Result, VersionListQuery, VersionMarker, WriteTx, migration,
@@ -154,8 +154,14 @@ fn run(engine: &mut dyn Engine) {
             limit: 500,
             ..Default::default()
         };
-        let op = |tx: &mut ReadTx<'_>| Ok(tx.list_versions(CONTAINER, &query)?.items.len());
-        assert_eq!(check(sql, "version_key", op).0, 500);
+        for downwards in [false, true] {
+            let query = VersionListQuery {
+                downwards,
+                ..query.clone()
+            };
+            let op = |tx: &mut ReadTx<'_>| Ok(tx.list_versions(CONTAINER, &query)?.items.len());
+            assert_eq!(check(sql, "version_key", op).0, 500);
+        }
     }
     look_back(sql);
     let path = b"005000/105000";
@@ -164,6 +170,7 @@ fn run(engine: &mut dyn Engine) {
             .0
             .is_some()
     );
+    check(sql, "version_", |tx| tx.current(CONTAINER, path));
     check(sql, "version_key", |tx| {
         tx.version(CONTAINER, path, 105_001)
     });
@@ -231,11 +238,43 @@ fn sqlite_seeks() {
     check(sql, "USING", |tx| tx.uploaded_bytes(AccountId(1)));
     check(sql, "USING", |tx| tx.blobs("a", BlobKind::Pack, None, 10));
     check(sql, "block_unref", |tx| tx.garbage(5, 10));
+    sharing_seeks(sql);
     check(sql, "block_pack", |tx| tx.pack_usage(None, 10));
     check(sql, "USING", |tx| tx.outbox_after(5, 10));
     check(sql, "USING", |tx| {
-        tx.has_blocks(AccountId(1), &[dolium_block::BlockId::of(b"x")])
+        let holder = Holder {
+            account: AccountId(1),
+            array: "a".to_owned(),
+        };
+        tx.has_blocks(&holder, &[dolium_block::BlockId::of(b"x")])
     });
+    check(sql, "USING", |tx| {
+        tx.places(dolium_block::BlockId::of(b"x"))
+    });
+    let last = MovementRow {
+        container_id: CONTAINER,
+        path: b"p".to_vec(),
+        serial: 1,
+        requested: 1,
+    };
+    check(sql, "USING", |tx| tx.movements(Some(&last), 10));
+}
+
+fn sharing_seeks(sql: &mut dyn Sql) {
+    check(sql, "USING", |tx| tx.shares(CONTAINER, b"p"));
+    check(sql, "USING", |tx| tx.next_shared_path(CONTAINER, b"p"));
+    check(sql, "USING", |tx| tx.last_shared_path(CONTAINER, b"p"));
+    check(sql, "USING", |tx| tx.next_public_path(CONTAINER, b"p"));
+    check(sql, "USING", |tx| tx.public_link("w"));
+    check(sql, "share_grantee", |tx| {
+        tx.next_granted_path("g", "o", CONTAINER, b"p")
+    });
+    check(sql, "share_grantee", |tx| tx.next_sharing_account("g", "o"));
+    check(sql, "share_grantee", |tx| {
+        tx.next_sharing_container("g", "o", CONTAINER)
+    });
+    check(sql, "USING", |tx| tx.is_in_group(AccountId(1), "g", "m"));
+    check(sql, "group_member_member", |tx| tx.groups_of_member("m", 9));
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! The listing of all versions: by path upwards, within a path from the newest to the oldest.
+//! The listing of all versions: by path upwards, within a path from the newest to the oldest; or the other
+//! way round (see `versions_downwards`).
 
 use crate::listing::{BatchSize, Listing, common_prefix, next_key, start, successor};
-use crate::rows::{ContainerId, VersionSummary};
+use crate::rows::{Cluster, ContainerId, VersionSummary};
 use crate::value::{Fields, Val, params};
 use crate::{ReadTx, Result};
 
@@ -25,6 +26,10 @@ pub struct VersionListQuery {
     pub delimiter: Option<Vec<u8>>,
     /// Items to return at most.
     pub limit: usize,
+    /// Only paths less than this; upwards. Downwards, only paths greater than this.
+    pub until: Option<Vec<u8>>,
+    /// From the greatest path to the least, and within a path from the oldest version to the newest.
+    pub downwards: bool,
 }
 
 /// A version in a listing.
@@ -32,7 +37,7 @@ pub struct VersionListQuery {
 pub struct VersionItem {
     /// The version.
     pub version: VersionSummary,
-    /// True for the newest of its path.
+    /// True for what its path shows: the live version, or the deletion marker that hides the path.
     pub latest: bool,
 }
 
@@ -60,6 +65,9 @@ impl ReadTx<'_> {
         container: ContainerId,
         query: &VersionListQuery,
     ) -> Result<Listing<VersionListItem>> {
+        if query.downwards {
+            return self.list_versions_downwards(container, query);
+        }
         let delimiter = query.delimiter.as_deref();
         let mut items = Vec::new();
         let mut batch = BatchSize::new(self.dialect(), delimiter.is_some(), query.limit);
@@ -76,6 +84,9 @@ impl ReadTx<'_> {
             };
             let mut last = None;
             for row in rows {
+                if query.until.as_ref().is_some_and(|until| row.path >= *until) {
+                    return Ok(Listing { items, more: false });
+                }
                 if in_last_prefix(&items, &row.path) {
                     continue;
                 }
@@ -86,7 +97,12 @@ impl ReadTx<'_> {
                     items.push(VersionListItem::Prefix(prefix.to_vec()));
                     continue;
                 }
-                let latest = path.as_ref() != Some(&row.path);
+                let newest = path.as_ref() != Some(&row.path);
+                let latest = match row.cluster {
+                    Cluster::Normal => true,
+                    Cluster::Deleted if newest => self.hides(container, &row.path, row.serial)?,
+                    Cluster::Deleted | Cluster::History => false,
+                };
                 path = Some(row.path.clone());
                 last = Some(Cursor::Version(row.path.clone(), row.serial));
                 items.push(VersionListItem::Version(Box::new(VersionItem {
@@ -171,6 +187,6 @@ fn first_cursor(query: &VersionListQuery) -> Option<Cursor> {
     start(&query.prefix, query.delimiter.as_deref(), after).map(Cursor::Path)
 }
 
-fn in_last_prefix(items: &[VersionListItem], path: &[u8]) -> bool {
+pub(super) fn in_last_prefix(items: &[VersionListItem], path: &[u8]) -> bool {
     matches!(items.last(), Some(VersionListItem::Prefix(prefix)) if path.starts_with(prefix))
 }

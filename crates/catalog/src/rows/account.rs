@@ -176,6 +176,9 @@ impl WriteTx<'_> {
             ));
         }
         self.delete_account_attributes(id)?;
+        if let Some(row) = self.account(id)? {
+            self.forget_account_shares(id, &row.name)?;
+        }
         self.forget_past_settings(SettingsKind::Account, id.0)?;
         if !self.delete_row::<AccountRow>(params![id])? {
             return Err(Error::not_found("delete_account", format!("account {id}")));

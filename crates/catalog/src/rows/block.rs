@@ -1,4 +1,4 @@
-//! Blocks: where their sealed bytes lie. Rebuilt from the packs' own indices, not journaled.
+//! Blocks: where their sealed bytes lie, array by array. Rebuilt from the packs' own indices, not journaled.
 
 use std::collections::HashMap;
 
@@ -15,6 +15,8 @@ record! {
     pub struct BlockRow in "block" {
         /// The block.
         id: BlockId,
+        /// The array that this place is in; a block has at most one place in each.
+        array_name: String,
         /// The pack its sealed bytes are in.
         pack: PackId,
         /// Where in the pack they start.
@@ -27,11 +29,11 @@ record! {
         codec: i64,
         /// True for an inner node of a block list.
         is_node: bool,
-        /// Since when nothing refers to it, in microseconds since the epoch; `None` while something
+        /// Since when nothing refers to it there, in microseconds since the epoch; `None` while something
         /// does.
         unref_at: Option<i64>,
     }
-    key 1;
+    key 2;
 }
 
 /// What of a pack is still in the catalog.
@@ -46,15 +48,22 @@ pub struct PackUsage {
 }
 
 impl ReadTx<'_> {
-    /// The row of each block, in the order asked for; `None` for an unknown block.
-    pub fn locate(&mut self, ids: &[BlockId]) -> Result<Vec<Option<BlockRow>>> {
+    /// The row of each block in an array, in the order asked for; `None` for a block that has no place there.
+    pub fn locate(&mut self, array: &str, ids: &[BlockId]) -> Result<Vec<Option<BlockRow>>> {
         let mut found = HashMap::new();
         for chunk in exact_chunks(ids) {
-            let tail = format!("WHERE id IN ({})", placeholders(0, chunk.len()));
-            let rows = self.many::<BlockRow>(&tail, &with_ids(&[], chunk))?;
+            let list = placeholders(1, chunk.len());
+            let tail = format!("WHERE id IN ({list}) AND array_name = $1");
+            let params = with_ids(params![array.to_owned()], chunk);
+            let rows = self.many::<BlockRow>(&tail, &params)?;
             found.extend(rows.into_iter().map(|row| (row.id, row)));
         }
         Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
+    }
+
+    /// All places of a block, in the order of the arrays' names.
+    pub fn places(&mut self, id: BlockId) -> Result<Vec<BlockRow>> {
+        self.many("WHERE id = $1 ORDER BY array_name", params![id])
     }
 
     /// All blocks located in a pack, in the order of their bytes.
@@ -99,7 +108,8 @@ impl ReadTx<'_> {
     /// children are still to be released are left out: their content is needed for that.
     pub fn garbage(&mut self, before: i64, limit: i64) -> Result<Vec<BlockRow>> {
         let tail = "WHERE unref_at IS NOT NULL AND unref_at < $1 \
-                    AND NOT EXISTS (SELECT 1 FROM released d WHERE d.block_id = block.id) \
+                    AND NOT EXISTS (SELECT 1 FROM released d WHERE d.block_id = block.id \
+                    AND d.array_name = block.array_name) \
                     ORDER BY unref_at LIMIT $2";
         self.many(tail, params![before, limit])
     }
@@ -107,7 +117,7 @@ impl ReadTx<'_> {
 
 impl WriteTx<'_> {
     /// Notes a pack, unless it is noted already, and its blocks; refused when its bytes are being
-    /// removed. A block that is already known keeps its place; returns how many were. New blocks should carry `unref_at`, so that they are
+    /// removed. A block that has a place in the array keeps it; returns how many had. New blocks should carry `unref_at`, so that they are
     /// collected if nothing refers to them after all.
     pub fn insert_pack_blocks(&mut self, pack: &BlobRow, blocks: &[BlockRow]) -> Result<usize> {
         match self.blob(&pack.array_name, pack.kind, &pack.name)? {
@@ -126,7 +136,7 @@ impl WriteTx<'_> {
                 .map(|at| format!("({})", placeholders(at * width, width)))
                 .collect();
             let sql = format!(
-                "INSERT INTO block ({}) VALUES {} ON CONFLICT (id) DO NOTHING",
+                "INSERT INTO block ({}) VALUES {} ON CONFLICT (id, array_name) DO NOTHING",
                 table.sql().columns,
                 tuples.join(", ")
             );
@@ -136,32 +146,37 @@ impl WriteTx<'_> {
         Ok(blocks.len().saturating_sub(inserted as usize))
     }
 
-    /// Restarts the waiting time of blocks that nothing refers to yet, because somebody is about to.
-    /// Returns how many there were.
-    pub fn touch_unreferenced(&mut self, ids: &[BlockId], now: i64) -> Result<u64> {
+    /// Restarts the waiting time of blocks in an array that nothing refers to yet, because somebody is about
+    /// to. Returns how many there were.
+    pub fn touch_unreferenced(&mut self, array: &str, ids: &[BlockId], now: i64) -> Result<u64> {
         let mut touched = 0;
         for chunk in exact_chunks(ids) {
             let sql = format!(
-                "UPDATE block SET unref_at = $1 WHERE id IN ({}) AND unref_at IS NOT NULL",
-                placeholders(1, chunk.len())
+                "UPDATE block SET unref_at = $2 WHERE id IN ({}) AND array_name = $1 \
+                 AND unref_at IS NOT NULL",
+                placeholders(2, chunk.len())
             );
-            touched += self.execute(&sql, &with_ids(params![now], chunk))?;
+            touched += self.execute(&sql, &with_ids(params![array.to_owned(), now], chunk))?;
         }
         Ok(touched)
     }
 
-    /// Forgets those of the blocks that are still garbage (see [`ReadTx::garbage`]) and returns how
-    /// many were.
-    pub fn remove_garbage(&mut self, ids: &[BlockId], before: i64) -> Result<u64> {
+    /// Forgets those places of blocks in an array that are still garbage (see [`ReadTx::garbage`]) and returns
+    /// how many were.
+    pub fn remove_garbage(&mut self, array: &str, ids: &[BlockId], before: i64) -> Result<u64> {
         let mut removed = 0;
         for chunk in exact_chunks(ids) {
             let sql = format!(
-                "DELETE FROM block WHERE id IN ({}) AND unref_at IS NOT NULL AND unref_at < $1 \
-                 AND NOT EXISTS (SELECT 1 FROM block_ref r WHERE r.block_id = block.id) \
-                 AND NOT EXISTS (SELECT 1 FROM released d WHERE d.block_id = block.id)",
-                placeholders(1, chunk.len())
+                "DELETE FROM block WHERE id IN ({}) AND array_name = $1 \
+                 AND unref_at IS NOT NULL AND unref_at < $2 \
+                 AND NOT EXISTS (SELECT 1 FROM block_ref r WHERE r.block_id = block.id \
+                 AND r.array_name = block.array_name) \
+                 AND NOT EXISTS (SELECT 1 FROM released d WHERE d.block_id = block.id \
+                 AND d.array_name = block.array_name)",
+                placeholders(2, chunk.len())
             );
-            removed += self.execute(&sql, &with_ids(params![before], chunk))?;
+            let params = with_ids(params![array.to_owned(), before], chunk);
+            removed += self.execute(&sql, &params)?;
         }
         Ok(removed)
     }

@@ -230,6 +230,7 @@ impl WriteTx<'_> {
                 "the container has open uploads",
             ));
         }
+        self.forget_all_shares(id)?;
         for bucket in self.buckets_of_container(id)? {
             self.delete_bucket(&bucket.name)?;
         }

@@ -22,6 +22,8 @@ record! {
         versions: i64,
         /// Bytes of all versions.
         version_bytes: i64,
+        /// Shares of its paths, and public links.
+        shares: i64,
     }
     key 1;
 }
@@ -36,6 +38,7 @@ impl ContainerState {
             bytes: 0,
             versions: 0,
             version_bytes: 0,
+            shares: 0,
         }
     }
 }
@@ -47,6 +50,7 @@ pub(crate) struct StateDelta {
     pub(crate) bytes: i64,
     pub(crate) versions: i64,
     pub(crate) version_bytes: i64,
+    pub(crate) shares: i64,
 }
 
 impl ReadTx<'_> {
@@ -72,15 +76,19 @@ impl WriteTx<'_> {
 
     pub(crate) fn add_to_state(&mut self, id: ContainerId, delta: StateDelta) -> Result<()> {
         let sql = "UPDATE container_state SET objects = objects + $2, bytes = bytes + $3, \
-                   versions = versions + $4, version_bytes = version_bytes + $5 \
-                   WHERE container_id = $1";
+                   versions = versions + $4, version_bytes = version_bytes + $5, \
+                   shares = shares + $6 WHERE container_id = $1";
         let StateDelta {
             objects,
             bytes,
             versions,
             version_bytes,
+            shares,
         } = delta;
-        let changed = self.execute(sql, params![id, objects, bytes, versions, version_bytes])?;
+        let changed = self.execute(
+            sql,
+            params![id, objects, bytes, versions, version_bytes, shares],
+        )?;
         if changed == 0 {
             return Err(Error::not_found("add_to_state", format!("container {id}")));
         }

@@ -3,7 +3,7 @@
 //! A user without a row is the owner of the account that was made for it. A user with one may share an
 //! account with others, and may be less than its owner.
 
-use crate::rows::UserId;
+use crate::rows::{UserId, member_grantee};
 use crate::table::record;
 use crate::value::{integer_enum, params};
 use crate::{Error, ReadTx, Result, WriteTx};
@@ -17,8 +17,18 @@ integer_enum! {
         Member = 1,
         /// Owns every account.
         Reseller = 2,
-        /// Owns its account, and its word opens the accounts that services keep for users.
+        /// As a member; and its word opens the accounts that services keep for users.
         Service = 3,
+    }
+}
+
+impl Role {
+    /// Whether who has it owns the account.
+    pub fn owns_account(self) -> bool {
+        match self {
+            Self::Owner | Self::Reseller => true,
+            Self::Member | Self::Service => false,
+        }
     }
 }
 
@@ -61,6 +71,9 @@ impl WriteTx<'_> {
 
     /// Takes a user's login away, and says whether there was one.
     pub fn delete_login(&mut self, user: UserId) -> Result<bool> {
+        if let Some(login) = self.login_of_user(user)? {
+            self.forget_grantee(&member_grantee(&login.name))?;
+        }
         self.delete_row::<LoginRow>(params![user])
     }
 }

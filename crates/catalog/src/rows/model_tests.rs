@@ -8,13 +8,14 @@ use proptest::prelude::*;
 use crate::engine::Engine;
 use crate::engine::sqlite::SqliteConnection;
 use crate::rows::{
-    AccountId, BlobKind, BlobRow, BlobState, BlockRow, Cluster, ContainerId, ContainerRow,
+    AccountId, BlobKind, BlobRow, BlobState, BlockRow, Cluster, ContainerId, ContainerRow, Holder,
     NewContainer, UserId, VersionRow,
 };
 use crate::{Result, WriteTx, migration};
 
 const BLOCKS: u8 = 6;
-const ACCOUNTS: i64 = 2;
+const HOLDERS: i64 = 4;
+const ARRAYS: [&str; 2] = ["a", "b"];
 
 /// Runs `op` in a transaction on an empty catalog.
 fn on_empty(op: impl FnOnce(&mut WriteTx<'_>) -> Result<()>) {
@@ -28,9 +29,21 @@ fn id(number: u8) -> BlockId {
     BlockId::of(&[number + 1])
 }
 
-fn insert_blocks(tx: &mut WriteTx<'_>) -> Result<()> {
+/// Two accounts in two arrays.
+fn holder(number: i64) -> Holder {
+    Holder {
+        account: AccountId(number / 2),
+        array: ARRAYS[number as usize % 2].to_owned(),
+    }
+}
+
+fn number_of(holder: &Holder) -> i64 {
+    holder.account.0 * 2 + i64::from(holder.array == ARRAYS[1])
+}
+
+fn insert_blocks(tx: &mut WriteTx<'_>, array: &str) -> Result<()> {
     let pack = BlobRow {
-        array_name: "a".into(),
+        array_name: array.into(),
         kind: BlobKind::Pack,
         name: "p".into(),
         len: 1,
@@ -41,6 +54,7 @@ fn insert_blocks(tx: &mut WriteTx<'_>) -> Result<()> {
     };
     let block = |number| BlockRow {
         id: id(number),
+        array_name: array.into(),
         pack: PackId::from_bytes([0; 16]),
         start: 0,
         sealed_len: 1,
@@ -54,36 +68,38 @@ fn insert_blocks(tx: &mut WriteTx<'_>) -> Result<()> {
         .map(drop)
 }
 
-/// Adds lists and drops lists that were added, in any order, by two accounts.
+/// Adds lists and drops lists that were added, in any order, by two accounts in two arrays.
 fn counts_are_right(steps: &[(bool, i64, Vec<u8>)]) {
     on_empty(|tx| {
-        insert_blocks(tx)?;
-        let mut lists: Vec<(AccountId, Vec<BlockId>)> = Vec::new();
-        let mut counts: BTreeMap<(BlockId, AccountId), i64> = BTreeMap::new();
-        let mut released: BTreeMap<(AccountId, BlockId), i64> = BTreeMap::new();
+        for array in ARRAYS {
+            insert_blocks(tx, array)?;
+        }
+        let mut lists: Vec<(i64, Vec<BlockId>)> = Vec::new();
+        let mut counts: BTreeMap<(BlockId, i64), i64> = BTreeMap::new();
+        let mut released: BTreeMap<(i64, BlockId), i64> = BTreeMap::new();
         let nodes: BTreeSet<BlockId> = (0..BLOCKS).filter(|n| n % 2 == 1).map(id).collect();
-        for (at, (add, account, numbers)) in steps.iter().enumerate() {
+        for (at, (add, who, numbers)) in steps.iter().enumerate() {
             let now = at as i64 + 1;
             if *add || lists.is_empty() {
-                let account = AccountId(*account);
+                let who = *who;
                 let list: Vec<BlockId> = numbers.iter().map(|number| id(*number)).collect();
                 let before = counts.clone();
                 for id in &list {
-                    *counts.entry((*id, account)).or_insert(0) += 1;
+                    *counts.entry((*id, who)).or_insert(0) += 1;
                 }
-                let added = tx.add_refs(account, &list)?;
+                let added = tx.add_refs(&holder(who), &list)?;
                 let unique: BTreeSet<BlockId> = list.iter().copied().collect();
                 let is_new =
-                    |id: &&BlockId| nodes.contains(id) && !before.contains_key(&(**id, account));
+                    |id: &&BlockId| nodes.contains(id) && !before.contains_key(&(**id, who));
                 assert_eq!(
                     added.new_nodes,
                     unique.iter().filter(is_new).copied().collect::<Vec<_>>()
                 );
-                lists.push((account, list));
+                lists.push((who, list));
             } else {
-                let (account, list) = lists.swap_remove(now as usize % lists.len());
+                let (who, list) = lists.swap_remove(now as usize % lists.len());
                 for id in &list {
-                    *counts.get_mut(&(*id, account)).unwrap() -= 1;
+                    *counts.get_mut(&(*id, who)).unwrap() -= 1;
                 }
                 for (gone, _) in counts.iter().filter(|(_, count)| **count == 0) {
                     if nodes.contains(&gone.0) {
@@ -91,28 +107,31 @@ fn counts_are_right(steps: &[(bool, i64, Vec<u8>)]) {
                     }
                 }
                 counts.retain(|_, count| *count > 0);
-                tx.drop_refs(account, &list, now)?;
+                tx.drop_refs(&holder(who), &list, now)?;
             }
             let ids: Vec<BlockId> = (0..BLOCKS).map(id).collect();
-            for account in (0..ACCOUNTS).map(AccountId) {
+            for who in 0..HOLDERS {
                 let expect: Vec<bool> = ids
                     .iter()
-                    .map(|id| counts.contains_key(&(*id, account)))
+                    .map(|id| counts.contains_key(&(*id, who)))
                     .collect();
-                assert_eq!(tx.has_blocks(account, &ids)?, expect);
+                assert_eq!(tx.has_blocks(&holder(who), &ids)?, expect);
             }
-            for row in tx.locate(&ids)?.into_iter().flatten() {
-                let used = counts.keys().any(|(id, _)| *id == row.id);
-                assert_eq!(
-                    row.unref_at.is_none(),
-                    used,
-                    "garbage exactly when nobody refers to it"
-                );
+            for array in ARRAYS {
+                for row in tx.locate(array, &ids)?.into_iter().flatten() {
+                    let used =
+                        |(id, who): &(BlockId, i64)| *id == row.id && holder(*who).array == array;
+                    assert_eq!(
+                        row.unref_at.is_none(),
+                        counts.keys().any(used),
+                        "garbage exactly when nobody refers to it there"
+                    );
+                }
             }
             let found = tx.released(1000)?;
             let found = found
                 .into_iter()
-                .map(|row| ((row.account_id, row.block_id), row.times));
+                .map(|row| ((number_of(&row.holder()), row.block_id), row.times));
             assert_eq!(found.collect::<BTreeMap<_, _>>(), released);
         }
         Ok(())
@@ -181,7 +200,7 @@ proptest! {
     #[test]
     fn reference_counts(
         steps in prop::collection::vec(
-            (any::<bool>(), 0..ACCOUNTS, prop::collection::vec(0..BLOCKS, 0..10)), 1..40)
+            (any::<bool>(), 0..HOLDERS, prop::collection::vec(0..BLOCKS, 0..10)), 1..40)
     ) {
         counts_are_right(&steps);
     }

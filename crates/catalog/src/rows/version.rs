@@ -1,8 +1,9 @@
 //! Versions: the ordered states of an object.
 //!
-//! The newest row of a path is its head. At most one row of a path is live (cluster `Normal`), and if
-//! so it is the head; a head that is a deletion marker hides the path. Keeping it so is the caller's:
-//! it moves the old live row to history, or deletes it, in the transaction that inserts a new one.
+//! The newest row of a path is its head. At most one row of a path is live (cluster `Normal`): the head,
+//! unless an older one was made current again. Without a live row a head that is a deletion marker says so.
+//! Keeping it so is the caller's: it moves the old live row to history, or deletes it, in the transaction
+//! that inserts a new one.
 
 use crate::rows::container_state::StateDelta;
 use crate::rows::{ContainerId, UserId};
@@ -115,6 +116,7 @@ impl Cluster {
             bytes: live * size,
             versions: sign,
             version_bytes: sign * size,
+            shares: 0,
         }
     }
 }
@@ -128,10 +130,41 @@ impl ReadTx<'_> {
 
     /// The live version of a path.
     pub fn live(&mut self, container: ContainerId, path: &[u8]) -> Result<Option<VersionRow>> {
-        // The head is the live version or there is none; its index is always the better one.
-        Ok(self
-            .head(container, path)?
-            .filter(|row| row.cluster == Cluster::Normal))
+        let head = self.head(container, path)?;
+        match head {
+            Some(head) if head.cluster != Cluster::Normal => self.live_below(container, path),
+            head => Ok(head),
+        }
+    }
+
+    /// What a path shows: its live version, or the deletion marker that hides it.
+    pub fn current(&mut self, container: ContainerId, path: &[u8]) -> Result<Option<VersionRow>> {
+        let Some(head) = self.head(container, path)? else {
+            return Ok(None);
+        };
+        if head.cluster == Cluster::Normal {
+            return Ok(Some(head));
+        }
+        let live = self.live_below(container, path)?;
+        Ok(live.or(Some(head).filter(|head| head.cluster == Cluster::Deleted)))
+    }
+
+    /// The live version of a path whose head is not it.
+    fn live_below(&mut self, container: ContainerId, path: &[u8]) -> Result<Option<VersionRow>> {
+        // The cluster is spelled out, not a parameter: only so the partial index applies.
+        let tail = "WHERE container_id = $1 AND path = $2 AND cluster = 0";
+        self.one(tail, params![container, path.to_vec()])
+    }
+
+    /// Whether a deletion marker is what its path shows.
+    pub(crate) fn hides(
+        &mut self,
+        container: ContainerId,
+        path: &[u8],
+        serial: i64,
+    ) -> Result<bool> {
+        Ok(self.superseded(container, path, serial)?.is_none()
+            && self.live_below(container, path)?.is_none())
     }
 
     /// One version.

@@ -194,6 +194,15 @@ async fn versions(catalog: &Catalog) {
                 expect.push((path.clone(), at, false));
             }
             assert_eq!(seen, expect, "limit {limit}, {delimiter:?}");
+            let query = VersionListQuery {
+                delimiter: delimiter.clone(),
+                limit,
+                downwards: true,
+                ..Default::default()
+            };
+            let seen = all_pages(catalog, id, query).await;
+            expect.reverse();
+            assert_eq!(seen, expect, "downwards, limit {limit}, {delimiter:?}");
         }
     }
 }

@@ -7,6 +7,7 @@ mod listing;
 mod names;
 mod recovery;
 mod references;
+mod sharing;
 mod versions;
 mod writer;
 
@@ -18,6 +19,7 @@ pub(crate) async fn run(catalog: &Catalog, other: &Catalog) {
     versions::run(catalog).await;
     listing::run(catalog).await;
     references::run(catalog).await;
+    sharing::run(catalog).await;
     journal::run(catalog).await;
     events::run(catalog).await;
     writer::run(catalog).await;

@@ -20,6 +20,15 @@ pub(crate) async fn run(catalog: &Catalog, empty: &Catalog) {
     )
     .await;
 
+    write(catalog, move |tx| {
+        tx.set_shares(id, "recovery", b"1", &[("ada".into(), true)])?;
+        tx.create_public_link(&dolium_catalog::PublicLinkRow {
+            word: "recovered".into(),
+            container_id: id,
+            path: b"2".to_vec(),
+        })
+    })
+    .await;
     // The first tables are read before the changes below, the others after them.
     let (early, late) = journaled_tables()
         .into_iter()

@@ -2,13 +2,23 @@
 
 use dolium_block::{BlockId, PackId};
 use dolium_catalog::{
-    AccountId, BlobKind, BlobRow, BlobState, BlobTotals, BlockRow, Catalog, PackUsage, ReleasedRow,
+    AccountId, BlobKind, BlobRow, BlobState, BlobTotals, BlockRow, Catalog, Holder, PackUsage,
+    ReleasedRow,
 };
 
 use super::fixture::{read, write};
 
 const A: AccountId = AccountId(901);
 const B: AccountId = AccountId(902);
+
+const ARRAY: &str = "refs";
+
+fn holder(account: AccountId) -> Holder {
+    Holder {
+        account,
+        array: ARRAY.to_owned(),
+    }
+}
 
 fn id(number: u32) -> BlockId {
     BlockId::of(&[&number.to_be_bytes()[..], b"x"].concat())
@@ -20,7 +30,7 @@ fn pack(number: u8) -> PackId {
 
 fn blob(pack: PackId) -> BlobRow {
     BlobRow {
-        array_name: "refs".into(),
+        array_name: ARRAY.into(),
         kind: BlobKind::Pack,
         name: pack.to_string(),
         len: 1000,
@@ -34,6 +44,7 @@ fn blob(pack: PackId) -> BlobRow {
 fn block(number: u32, pack: PackId) -> BlockRow {
     BlockRow {
         id: id(number),
+        array_name: ARRAY.into(),
         pack,
         start: i64::from(number) * 10,
         sealed_len: 10,
@@ -65,7 +76,7 @@ async fn blobs_and_blocks(catalog: &Catalog) {
     );
 
     let found = read(catalog, |tx| {
-        tx.locate(&[id(405), id(9999), id(395), id(405)])
+        tx.locate(ARRAY, &[id(405), id(9999), id(395), id(405)])
     })
     .await;
     let expect = [
@@ -76,7 +87,7 @@ async fn blobs_and_blocks(catalog: &Catalog) {
     ];
     assert_eq!(found, expect);
     let many: Vec<BlockId> = (0..1000).map(id).collect();
-    let found = read(catalog, move |tx| tx.locate(&many)).await;
+    let found = read(catalog, move |tx| tx.locate(ARRAY, &many)).await;
     assert_eq!(found.iter().flatten().count(), 409);
 
     let usage = read(catalog, |tx| tx.pack_usage(None, 10)).await;
@@ -138,11 +149,14 @@ async fn blobs_and_blocks(catalog: &Catalog) {
 
 async fn counting(catalog: &Catalog) {
     let list = vec![id(1), id(2), BlockId::ZERO, id(1)];
-    let added = write(catalog, move |tx| tx.add_refs(A, &[id(1), id(7777)])).await;
+    let added = write(catalog, move |tx| {
+        tx.add_refs(&holder(A), &[id(1), id(7777)])
+    })
+    .await;
     assert_eq!(added.missing, [id(7777)]);
     let has = |account| {
         read(catalog, move |tx| {
-            tx.has_blocks(account, &[id(1), id(2), id(3)])
+            tx.has_blocks(&holder(account), &[id(1), id(2), id(3)])
         })
     };
     assert_eq!(
@@ -153,8 +167,8 @@ async fn counting(catalog: &Catalog) {
 
     let ids = list.clone();
     let added = write(catalog, move |tx| {
-        tx.add_refs(B, &[id(2)])?;
-        tx.add_refs(A, &ids)
+        tx.add_refs(&holder(B), &[id(2)])?;
+        tx.add_refs(&holder(A), &ids)
     })
     .await;
     assert_eq!((added.missing, added.new_nodes), (vec![], vec![]));
@@ -163,16 +177,19 @@ async fn counting(catalog: &Catalog) {
         (vec![true, true, false], vec![false, true, false])
     );
 
-    write(catalog, |tx| tx.drop_refs(A, &[id(1)], 50)).await;
+    write(catalog, |tx| tx.drop_refs(&holder(A), &[id(1)], 50)).await;
     assert_eq!(
         has(A).await,
         [true, true, false],
         "the second reference still holds"
     );
-    write(catalog, |tx| tx.drop_refs(A, &[id(1), id(2), id(3)], 60)).await;
+    write(catalog, |tx| {
+        tx.drop_refs(&holder(A), &[id(1), id(2), id(3)], 60)
+    })
+    .await;
     assert_eq!(has(A).await, [false; 3]);
 
-    let unref = read(catalog, |tx| tx.locate(&[id(1), id(2)])).await;
+    let unref = read(catalog, |tx| tx.locate(ARRAY, &[id(1), id(2)])).await;
     let unref: Vec<_> = unref
         .into_iter()
         .flatten()
@@ -194,32 +211,41 @@ async fn counting(catalog: &Catalog) {
     );
 
     assert_eq!(
-        write(catalog, |tx| tx.touch_unreferenced(&[id(1), id(2)], 70)).await,
+        write(catalog, |tx| tx.touch_unreferenced(
+            ARRAY,
+            &[id(1), id(2)],
+            70
+        ))
+        .await,
         1
     );
-    let removed = write(catalog, |tx| tx.remove_garbage(&[id(1), id(2), id(3)], 61)).await;
+    let removed = write(catalog, |tx| {
+        tx.remove_garbage(ARRAY, &[id(1), id(2), id(3)], 61)
+    })
+    .await;
     assert_eq!(removed, 1, "only the third is still garbage");
     assert_eq!(
-        write(catalog, |tx| tx.remove_garbage(&[id(1), id(2)], 71)).await,
+        write(catalog, |tx| tx.remove_garbage(ARRAY, &[id(1), id(2)], 71)).await,
         1
     );
 }
 
 async fn nodes(catalog: &Catalog) {
     let node = id(100);
-    let add = || write(catalog, move |tx| tx.add_refs(A, &[node, id(101)]));
+    let add = || write(catalog, move |tx| tx.add_refs(&holder(A), &[node, id(101)]));
     assert_eq!(add().await.new_nodes, [node]);
     assert_eq!(
         add().await.new_nodes,
         [],
         "its children are counted already"
     );
-    let drop = || write(catalog, move |tx| tx.drop_refs(A, &[node], 80));
+    let drop = || write(catalog, move |tx| tx.drop_refs(&holder(A), &[node], 80));
     drop().await;
     assert_eq!(read(catalog, |tx| tx.released(9)).await, []);
     drop().await;
     let released = move |times| ReleasedRow {
         account_id: A,
+        array_name: ARRAY.to_owned(),
         block_id: node,
         times,
     };
@@ -237,7 +263,7 @@ async fn nodes(catalog: &Catalog) {
         "a node is kept until its children are released"
     );
     assert_eq!(
-        write(catalog, move |tx| tx.remove_garbage(&[node], 1000)).await,
+        write(catalog, move |tx| tx.remove_garbage(ARRAY, &[node], 1000)).await,
         0
     );
     write(catalog, move |tx| tx.finish_release(&released(1))).await;
@@ -245,7 +271,7 @@ async fn nodes(catalog: &Catalog) {
     write(catalog, move |tx| tx.finish_release(&released(1))).await;
     assert!(is_garbage().await);
     assert_eq!(
-        write(catalog, move |tx| tx.remove_garbage(&[node], 1000)).await,
+        write(catalog, move |tx| tx.remove_garbage(ARRAY, &[node], 1000)).await,
         1
     );
 }

@@ -17,6 +17,7 @@ pub(super) async fn run(catalog: &Catalog) {
             bytes,
             versions,
             version_bytes,
+            shares: 0,
         })
     };
 

@@ -13,6 +13,9 @@ use crate::compose::Components;
 /// How long a status waits for providers that do not answer.
 const PROBE_MAX: Duration = Duration::from_secs(3);
 
+/// Versions on their way that are counted; a status must not take long.
+const MOVING_COUNTED_MAX: i64 = 1_000_000;
+
 /// What `dolium status` shows.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct StatusReport {
@@ -20,6 +23,8 @@ pub(crate) struct StatusReport {
     pub(crate) data_dir: String,
     /// Changes committed and not yet in the array.
     pub(crate) journal_behind: i64,
+    /// Versions that are to be moved to another array.
+    pub(crate) moving: i64,
     pub(crate) arrays: Vec<ArrayReport>,
 }
 
@@ -68,6 +73,7 @@ pub(super) async fn status(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         data_dir: components.data_dir.path().display().to_string(),
         journal_behind: store.journal_behind().await?,
+        moving: store.movements_waiting(MOVING_COUNTED_MAX).await?,
         arrays,
     }))
 }

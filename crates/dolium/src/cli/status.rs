@@ -47,6 +47,12 @@ fn show(report: &StatusReport) {
             report.journal_behind
         ));
     }
+    if report.moving > 0 {
+        output::line(format!(
+            "{} objects are on their way to another array",
+            report.moving
+        ));
+    }
     for array in &report.arrays {
         let lose = match array.may_lose {
             lose @ 1.. => format!("{lose} more provider(s) may be lost"),

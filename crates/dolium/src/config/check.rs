@@ -50,6 +50,7 @@ pub(crate) fn check(config: &Config, text: &str) -> Vec<Mistake> {
         }
         checker.array(array, &names);
     }
+    checker.classes(&config.arrays);
     let mut targets = BTreeMap::new();
     for target in &config.notify {
         let (name, at) = (target.name.get_ref(), target.name.span().start);
@@ -63,6 +64,11 @@ pub(crate) fn check(config: &Config, text: &str) -> Vec<Mistake> {
         for mistake in target.mistakes() {
             checker.add(at, format!("notify target `{name}`: {mistake}"));
         }
+    }
+    if let Some(keystone) = &config.swift.keystone
+        && let Some(mistake) = keystone.mistake()
+    {
+        checker.add(keystone.url.span().start, mistake.to_owned());
     }
     if let Err(error) = dolium_store::Chunking::fixed(*config.pithos.block_size.get_ref()) {
         let at = config.pithos.block_size.span().start;
@@ -120,6 +126,36 @@ impl Checker<'_> {
         if name.is_empty() || name.len() > 32 || !name.chars().all(plain) {
             let text = format!("`{name}` is no name for a {what}: use 1 to 32 of a-z, 0-9, '-'");
             self.add(at, text);
+        }
+    }
+
+    /// Each class means one array; the first array is `STANDARD`.
+    fn classes(&mut self, arrays: &[ArrayConfig]) {
+        let mut known = BTreeMap::from([("STANDARD", "the first array")]);
+        let others = arrays.iter().skip(1);
+        for array in others.filter(|array| array.storage_class.is_none()) {
+            known.insert(array.name.get_ref(), "the array of that name");
+        }
+        for (index, array) in arrays.iter().enumerate() {
+            let Some(class) = &array.storage_class else {
+                continue;
+            };
+            let (name, at) = (class.get_ref(), class.span().start);
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+            if name.is_empty() || name.len() > 32 || !name.chars().all(plain) {
+                let text =
+                    format!("`{name}` is no storage class: use 1 to 32 of A-Z, a-z, 0-9, '_', '-'");
+                self.add(at, text);
+            } else if index == 0 {
+                let text =
+                    "the first array is the storage class STANDARD and has no other".to_owned();
+                self.add(at, text);
+            } else if let Some(other) = known.insert(name, "another array") {
+                self.add(
+                    at,
+                    format!("the storage class `{name}` already means {other}"),
+                );
+            }
         }
     }
 

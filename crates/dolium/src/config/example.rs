@@ -26,6 +26,20 @@ pub(crate) const EXAMPLE: &str = r#"# Dolium's configuration. Everything that is
 
 [swift]
 # storage_domains = ["swift.example.org"] # photos.AUTH_ada.swift.example.org is then the container "photos"
+# account_management = true    # false: accounts are made and removed by `dolium user` only
+
+# Tokens of a Keystone elsewhere are good over Swift too; its projects are accounts, by their ids.
+# [swift.keystone]
+# url = "https://keystone.example.org:5000/v3"
+# user = "dolium"              # may ask about tokens of others
+# password = { env = "KEYSTONE_PASSWORD" }
+# project = "service"
+# user_domain = "Default"
+# project_domain = "Default"
+# operator_roles = ["admin", "swiftoperator"] # own their project
+# reseller_role = "ResellerAdmin"             # owns all projects
+# service_role = "service"
+# cache_seconds = 300          # how long an answer is believed
 
 [pithos]
 # block_size = 4194304         # bytes of the blocks of containers made over Pithos+
@@ -41,6 +55,7 @@ engine = "sqlite"              # a file in the data directory
 [limits]
 # ingest_mib = 40              # blocks on their way into packs, over all streams
 # read_ahead_blocks = 8        # blocks read before clients ask, over all streams
+# block_cache_mib = 32         # opened blocks kept for the next reader
 # connections = 1024           # on each listener
 
 [collect]
@@ -79,6 +94,15 @@ name = "default"
 layout = "erasure:3+1"         # or "mirror:2", "erasure:4+2" …
 providers = ["disk", "nas", "bucket-a", "bucket-b"]
 # degraded_writes = "allow"    # "refuse": a write needs one shard more than a read
+
+# More arrays are more storage classes (and Swift policies), of the array's name or of one that clients know. Objects
+# go there by the class of a request, or by lifecycle rules. A provider serves one array; two may lie in one service,
+# below different roots.
+# [[array]]
+# name = "cold"
+# layout = "mirror:2"
+# providers = ["bucket-c", "bucket-d"]
+# storage_class = "GLACIER_IR"
 
 # Who may be told of objects that come and go. A bucket's notification configuration names a target
 # by its ARN, here arn:dolium:sqs::hook.

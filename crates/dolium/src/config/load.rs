@@ -118,6 +118,7 @@ pub(crate) fn embedded(dir: &DataDir) -> Result<Config> {
         layout: spanned("erasure:3+1"),
         providers: EMBEDDED_PROVIDERS.map(spanned).into(),
         degraded_writes: DegradedWrites::Allow,
+        storage_class: None,
     });
     Ok(config)
 }
@@ -146,6 +147,27 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].0, Some(3));
         assert!(found[0].1.contains("Did you mean `s3`?"), "{}", found[0].1);
+    }
+
+    #[test]
+    fn a_storage_class_means_one_array() {
+        let with = |first: &str, second: &str| {
+            let text = format!(
+                "[[provider]]\nname = \"a\"\nkind = \"directory\"\noptions = {{ path = \"/a\" }}\n\
+                 [[array]]\nname = \"x\"\nlayout = \"mirror:1\"\nproviders = [\"a\"]\n{first}\n\
+                 [[array]]\nname = \"y\"\nlayout = \"mirror:1\"\nproviders = [\"a\"]\n{second}\n\
+                 [[array]]\nname = \"z\"\nlayout = \"mirror:1\"\nproviders = [\"a\"]\n"
+            );
+            let mut lines: Vec<_> = mistakes(&text).into_iter().map(|(line, _)| line).collect();
+            lines.retain(|line| matches!(line, Some(9 | 14)));
+            lines
+        };
+        assert_eq!(with("", "storage_class = \"GLACIER_IR\""), []);
+        for bad in ["STANDARD", "z", "", "GLACIER IR"] {
+            let class = format!("storage_class = \"{bad}\"");
+            assert_eq!(with("", &class), [Some(14)], "{bad}");
+        }
+        assert_eq!(with("storage_class = \"HOT\"", ""), [Some(9)]);
     }
 
     #[test]

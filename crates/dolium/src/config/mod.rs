@@ -6,6 +6,7 @@
 
 mod check;
 mod example;
+mod keystone;
 mod load;
 mod notify;
 mod secret;
@@ -19,6 +20,7 @@ use toml::Spanned;
 
 pub(crate) use check::not_loopback;
 pub(crate) use example::EXAMPLE;
+pub(crate) use keystone::KeystoneConfig;
 pub(crate) use load::{embedded, load};
 pub(crate) use notify::NotifyConfig;
 pub(crate) use secret::OptionValue;
@@ -121,11 +123,25 @@ impl Default for S3 {
 }
 
 /// The Swift front end.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Swift {
     /// Domains below which names of hosts are accounts and containers.
     pub(crate) storage_domains: Vec<String>,
+    /// Whether who owns all accounts makes and removes them over Swift too.
+    pub(crate) account_management: bool,
+    /// A Keystone elsewhere whose tokens are good here too.
+    pub(crate) keystone: Option<KeystoneConfig>,
+}
+
+impl Default for Swift {
+    fn default() -> Self {
+        Self {
+            storage_domains: Vec::new(),
+            account_management: true,
+            keystone: None,
+        }
+    }
 }
 
 /// The Pithos+ dialect of the Swift front end.
@@ -175,6 +191,8 @@ pub(crate) struct Limits {
     pub(crate) ingest_mib: usize,
     /// Blocks read ahead of clients, over all streams.
     pub(crate) read_ahead_blocks: usize,
+    /// MiB of opened blocks kept for the next reader; 0 keeps none.
+    pub(crate) block_cache_mib: usize,
     /// Connections served at the same time, on each listener.
     pub(crate) connections: usize,
 }
@@ -184,6 +202,7 @@ impl Default for Limits {
         Self {
             ingest_mib: 40,
             read_ahead_blocks: 8,
+            block_cache_mib: 32,
             connections: 1024,
         }
     }
@@ -243,6 +262,8 @@ pub(crate) struct ArrayConfig {
     pub(crate) providers: Vec<Spanned<String>>,
     #[serde(default)]
     pub(crate) degraded_writes: DegradedWrites,
+    /// The S3 storage class that means this array, where that is not its name.
+    pub(crate) storage_class: Option<Spanned<String>>,
 }
 
 /// Whether a write may be answered with just enough shards to read it back.

@@ -101,7 +101,7 @@ pub(crate) async fn run(
     let sweeping = tokio::spawn(telemetry::sweep(metrics.clone()));
     let http = health::router(components.clone(), metrics)
         .nest("/api/v1/admin", admin::guarded_router(components.clone()));
-    let http = swift::with(swift::front_end(config, &components), http);
+    let http = swift::with(swift::front_end(config, &components)?, http);
     let socket = admin::router(components.clone());
     let accept = |listener, tls, wording| listener::Accept {
         listener,

@@ -1,9 +1,11 @@
 //! The Swift front end on the HTTP listener: it has every path that nobody else has.
 
+use anyhow::Result;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
+use dolium_identity::Keystone;
 use dolium_store::Chunking;
 use dolium_swift::{SwiftFrontEnd, SwiftSettings};
 use tower::ServiceExt;
@@ -12,18 +14,24 @@ use crate::compose::Components;
 use crate::config::Config;
 
 /// Builds the front end.
-pub(super) fn front_end(config: &Config, components: &Components) -> SwiftFrontEnd {
+pub(super) fn front_end(config: &Config, components: &Components) -> Result<SwiftFrontEnd> {
     let arrays = config.arrays.iter();
+    let keystone = config.swift.keystone.as_ref().map(|keystone| {
+        let settings = keystone.settings()?;
+        anyhow::Ok(Keystone::new(settings, components.identity.clone())?)
+    });
     // The configuration was checked: a length that is none has not come this far.
     let chunking = Chunking::fixed(*config.pithos.block_size.get_ref()).unwrap_or_default();
-    SwiftFrontEnd::new(SwiftSettings {
+    Ok(SwiftFrontEnd::new(SwiftSettings {
+        keystone: keystone.transpose()?,
         store: components.store.clone(),
         identity: components.identity.clone(),
         token_key: components.token_key.clone(),
         storage_domains: config.swift.storage_domains.clone(),
+        account_management: config.swift.account_management,
         pithos_chunking: chunking,
         arrays: arrays.map(|array| array.name.get_ref().clone()).collect(),
-    })
+    }))
 }
 
 /// A router with the front end behind it, and before it for hosts that are accounts' names.

@@ -139,6 +139,8 @@ pub(crate) fn finish(
     }
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(id) {
+        // AWS has two ids, and its clients ask for both; one finds a request here.
+        headers.insert("x-amz-id-2", id.clone());
         headers.insert("x-amz-request-id", id);
     }
     headers.insert(header::SERVER, HeaderValue::from_static("Dolium"));

@@ -20,6 +20,7 @@ use crate::access_log::Requester;
 use crate::answer::RequestId;
 use crate::circumstances::{self, Peer};
 use crate::error::{of_store, refuse};
+use crate::guard::unescape_key;
 use crate::names::container;
 use crate::unsupported;
 
@@ -74,7 +75,8 @@ pub(crate) struct Keys(pub(crate) Identity);
 #[async_trait::async_trait]
 impl S3Auth for Keys {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        let (principal, secret) = lookup(&self.0, access_key).await?;
+        let access_key = unescape_key(access_key);
+        let (principal, secret) = lookup(&self.0, &access_key).await?;
         // Without a request around it (which does not happen) the gate finds no caller and refuses.
         let _ = CALLER.try_with(|caller| caller.set(principal));
         Ok(SecretKey::from(secret.expose()))

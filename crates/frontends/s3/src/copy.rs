@@ -14,6 +14,7 @@ use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 use crate::api::Api;
 use crate::auth::caller;
 use crate::checksum::{NAMESPACE, fill_checksums, kind_of};
+use crate::class;
 use crate::condition::condition;
 use crate::describe::{self, description, take_headers};
 use crate::encryption::{self, Told};
@@ -125,6 +126,7 @@ pub(crate) async fn copy(
         condition: condition(if_match, if_none_match, None, None),
         replace,
         tags,
+        class: class::asked(&request.headers),
         encryption: encryption::wanted(&request.headers)?,
         guards: guards::of_headers(api, &request.headers).await?,
         refuse_copy_onto_itself: true,

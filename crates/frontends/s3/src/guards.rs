@@ -20,6 +20,7 @@ pub(crate) async fn of_headers(api: &Api, headers: &HeaderMap) -> S3Result<Guard
         acl: acl::of_headers(&api.identity, headers).await?,
         retention: retention(headers)?,
         hold: hold(headers)?,
+        ..Guards::default()
     })
 }
 

@@ -27,6 +27,7 @@ mod bucket;
 mod checksum;
 mod chunked;
 mod circumstances;
+mod class;
 mod completion;
 mod composite;
 mod condition;

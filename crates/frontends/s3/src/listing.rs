@@ -16,6 +16,7 @@ use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 use crate::api::{Api, Owners};
 use crate::auth::caller;
 use crate::checksum::{Algorithm, NAMESPACE, TYPE};
+use crate::class;
 use crate::error::{of_store, refuse};
 use crate::escape;
 use crate::names::container;
@@ -132,7 +133,12 @@ struct Entries {
     prefixes: Vec<CommonPrefix>,
 }
 
-fn entries(page: ListPage, encoding: Encoding, owners: Option<Owners>) -> S3Result<Entries> {
+fn entries(
+    api: &Api,
+    page: ListPage,
+    encoding: Encoding,
+    owners: Option<Owners>,
+) -> S3Result<Entries> {
     let mut found = Entries {
         contents: Vec::with_capacity(page.entries.len()),
         prefixes: vec![],
@@ -146,6 +152,7 @@ fn entries(page: ListPage, encoding: Encoding, owners: Option<Owners>) -> S3Resu
             ListEntry::Version(version) => version,
         };
         let (checksum_algorithm, checksum_type) = checksum_names(&version);
+        let class = class::of(api, &version);
         let owner = owners.as_ref().map(|owners| owners.of(&version.attributes));
         found.contents.push(Object {
             checksum_algorithm,
@@ -154,9 +161,7 @@ fn entries(page: ListPage, encoding: Encoding, owners: Option<Owners>) -> S3Resu
             last_modified: Some(timestamp(version.created)),
             e_tag: Some(ETag::Strong(version.etag)),
             size: i64::try_from(version.size).ok(),
-            storage_class: Some(ObjectStorageClass::from_static(
-                ObjectStorageClass::STANDARD,
-            )),
+            storage_class: Some(ObjectStorageClass::from(class)),
             owner,
             restore_status: None,
         });
@@ -210,7 +215,7 @@ pub(crate) async fn list(
     // Without a delimiter the last key says where to go on.
     let next = (more && delimiter.is_some()).then(|| last_place(&page).map(|at| encoding.text(at)));
     let owners = api.owners(&container(&input.bucket)?).await?;
-    let found = entries(page, encoding, Some(owners))?;
+    let found = entries(api, page, encoding, Some(owners))?;
     Ok(S3Response::new(ListObjectsOutput {
         name: Some(input.bucket),
         prefix: encoding.maybe(Some(input.prefix.unwrap_or_default())),
@@ -254,7 +259,7 @@ pub(crate) async fn list_v2(
         Some(true) => Some(api.owners(&container(&input.bucket)?).await?),
         _ => None,
     };
-    let found = entries(page, encoding, owners)?;
+    let found = entries(api, page, encoding, owners)?;
     Ok(S3Response::new(ListObjectsV2Output {
         name: Some(input.bucket),
         prefix: encoding.maybe(Some(input.prefix.unwrap_or_default())),

@@ -18,6 +18,7 @@ use crate::api::Api;
 use crate::auth::caller;
 use crate::body::incoming;
 use crate::checksum::{NAMESPACE, Plan, fill_checksums, kind_of};
+use crate::class;
 use crate::condition::{condition, only_tag};
 use crate::describe::{self, description, take_headers};
 use crate::encryption::{self, Told};
@@ -68,6 +69,7 @@ pub(crate) async fn decorate(
     description: &mut Description,
 ) -> S3Result<()> {
     description.guards = guards::of_headers(api, headers).await?;
+    description.class = class::asked(headers);
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let tags = tagging::requested(text("x-amz-tagging"))?;
     description.attributes.replace(tagging::TAGS, tags);
@@ -161,6 +163,7 @@ pub(crate) async fn delete(
         version: explicit_version(input.version_id.as_deref())?,
         condition,
         bypass_governance: input.bypass_governance_retention.unwrap_or_default(),
+        ..DeleteRequest::default()
     };
     let named = input.version_id;
     let deleted = api
@@ -252,6 +255,7 @@ async fn delete_one(
             version,
             condition,
             bypass_governance,
+            ..DeleteRequest::default()
         };
         let path = path(&key)?;
         api.store

@@ -13,6 +13,7 @@ use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 use crate::api::Api;
 use crate::auth::caller;
 use crate::checksum::{NAMESPACE, TYPE, fill_checksums};
+use crate::class;
 use crate::composite::parse_sizes;
 use crate::encryption;
 use crate::error::refuse;
@@ -51,7 +52,7 @@ pub(crate) async fn get(
         output.object_size = i64::try_from(version.size).ok();
     }
     if wants(ObjectAttributes::STORAGE_CLASS) {
-        output.storage_class = Some(StorageClass::from_static(StorageClass::STANDARD));
+        output.storage_class = Some(StorageClass::from(class::of(api, &version)));
     }
     if wants(ObjectAttributes::CHECKSUM) {
         output.checksum = checksum_of(&version);

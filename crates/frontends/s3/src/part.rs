@@ -15,6 +15,7 @@ use crate::api::{Api, initiator};
 use crate::auth::caller;
 use crate::body::incoming;
 use crate::checksum::{Algorithm, Plan, fill_checksums};
+use crate::class;
 use crate::condition::copy_range;
 use crate::copy::{SourceConditions, copy_error, source};
 use crate::encryption::{self, Told};
@@ -155,6 +156,7 @@ pub(crate) async fn list(
         .await;
     let upload = upload.map_err(of_store)?;
     let scheme = scheme_of(&upload.description);
+    let class = class::of_upload(api, &upload);
     let found = api
         .store
         .list_parts(&caller, &bucket, &key, &input.upload_id, after, limit)
@@ -177,7 +179,7 @@ pub(crate) async fn list(
         next_part_number_marker: next,
         part_number_marker: i32::try_from(after).ok(),
         parts: Some(entries),
-        storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
+        storage_class: Some(StorageClass::from(class)),
         ..ListPartsOutput::default()
     }))
 }

@@ -9,7 +9,7 @@ use dolium_store::{
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use s3s::dto::{
     ChecksumMode, ETag, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
-    ObjectLockMode,
+    ObjectLockMode, StorageClass,
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
@@ -17,6 +17,7 @@ use crate::api::Api;
 use crate::auth::caller;
 use crate::body::outgoing;
 use crate::checksum::{NAMESPACE, fill_checksums, kind_of};
+use crate::class;
 use crate::composite::parse_sizes;
 use crate::condition::{byte_range, condition};
 use crate::describe;
@@ -200,6 +201,7 @@ pub(crate) async fn get(
     };
     let mut output = GetObjectOutput::default();
     answer_fields!(output, wanted, reading.version, reading.range);
+    output.storage_class = class::told(api, &reading.version).map(StorageClass::from);
     output.tag_count = tagging::count(&reading.version);
     let encrypted = reading.version.encrypted.clone();
     output.body = Some(outgoing(reading));
@@ -221,6 +223,7 @@ pub(crate) async fn head(
     let range = span(wanted.range, version.size)?;
     let mut output = HeadObjectOutput::default();
     answer_fields!(output, wanted, version, range);
+    output.storage_class = class::told(api, &version).map(StorageClass::from);
     let tags = tagging::count(&version);
     let mut response = S3Response::new(output);
     if wanted.ranged {

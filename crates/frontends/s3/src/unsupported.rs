@@ -5,40 +5,27 @@
 //! Promises: a header listed here never passes silently.
 //! Does not: know which operation is meant.
 
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 use s3s::{S3ErrorCode, S3Result};
 
 use crate::error::refuse;
 
 /// Headers that are refused whatever they say.
 const REFUSED: [&str; 2] = ["x-amz-mfa", "x-amz-write-offset-bytes"];
-/// The one storage class.
-const STANDARD: &str = "STANDARD";
 
 /// Refuses what is not supported.
 pub(crate) fn check(headers: &HeaderMap) -> S3Result<()> {
-    for (name, value) in headers {
+    for name in headers.keys() {
         let name = name.as_str();
         if name.starts_with("x-amz-") {
-            check_one(name, value)?;
+            check_one(name)?;
         }
     }
     Ok(())
 }
 
-fn check_one(name: &str, value: &HeaderValue) -> S3Result<()> {
-    let value = value.to_str().unwrap_or_default();
-    let supported = match name {
-        "x-amz-storage-class" => {
-            if value != STANDARD {
-                let message = "The storage class you specified is not valid";
-                return Err(refuse(S3ErrorCode::InvalidStorageClass, message));
-            }
-            true
-        }
-        _ => !REFUSED.contains(&name),
-    };
-    if supported {
+fn check_one(name: &str) -> S3Result<()> {
+    if !REFUSED.contains(&name) {
         return Ok(());
     }
     let message =
@@ -53,12 +40,6 @@ mod tests {
     #[test]
     fn headers() {
         let cases = [
-            ("x-amz-storage-class", "STANDARD", None),
-            (
-                "x-amz-storage-class",
-                "GLACIER",
-                Some("InvalidStorageClass"),
-            ),
             ("x-amz-mfa", "serial 123456", Some("NotImplemented")),
             ("x-amz-meta-anything", "v", None),
         ];

@@ -13,6 +13,7 @@ use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 
 use crate::api::{Api, Owners, initiator};
 use crate::auth::caller;
+use crate::class;
 use crate::error::{of_store, refuse};
 use crate::listing::{Encoding, checksum_names, given, last_place, limit};
 use crate::multipart::{key_of, scheme_of};
@@ -63,7 +64,7 @@ pub(crate) async fn versions(
         }
     }
     let owners = api.owners(&bucket).await?;
-    fill_versions(&mut output, page.entries, encoding, &owners);
+    fill_versions(api, &mut output, page.entries, encoding, &owners);
     Ok(S3Response::new(output))
 }
 
@@ -89,6 +90,7 @@ fn versions_wanted(input: &ListObjectVersionsInput) -> S3Result<ListRequest> {
 
 /// Sorts the entries of a page into the lists that S3 keeps apart.
 fn fill_versions(
+    api: &Api,
     output: &mut ListObjectVersionsOutput,
     entries: Vec<ListEntry>,
     encoding: Encoding,
@@ -103,7 +105,8 @@ fn fill_versions(
                 if version.marker {
                     markers.push(marker_entry(version, encoding, owner));
                 } else {
-                    versions.push(version_entry(version, encoding, owner));
+                    let class = class::of(api, &version);
+                    versions.push(version_entry(version, class, encoding, owner));
                 }
             }
         }
@@ -123,9 +126,13 @@ fn marker_entry(version: Version, encoding: Encoding, owner: Owner) -> DeleteMar
     }
 }
 
-fn version_entry(version: Version, encoding: Encoding, owner: Owner) -> ObjectVersion {
+fn version_entry(
+    version: Version,
+    class: String,
+    encoding: Encoding,
+    owner: Owner,
+) -> ObjectVersion {
     let (checksum_algorithm, checksum_type) = checksum_names(&version);
-    let class = ObjectVersionStorageClass::STANDARD;
     ObjectVersion {
         checksum_algorithm,
         checksum_type: checksum_type.map(Into::into),
@@ -135,7 +142,7 @@ fn version_entry(version: Version, encoding: Encoding, owner: Owner) -> ObjectVe
         owner: Some(owner),
         restore_status: None,
         size: i64::try_from(version.size).ok(),
-        storage_class: Some(ObjectVersionStorageClass::from_static(class)),
+        storage_class: Some(ObjectVersionStorageClass::from(class)),
         version_id: Some(version_id(&version)),
         e_tag: Some(ETag::Strong(version.etag)),
     }
@@ -206,7 +213,8 @@ async fn fill_uploads(
             UploadEntry::Upload(upload) => {
                 let owner = owners.of(&upload.description.attributes);
                 let author = initiator(&api.owner(upload.author).await?);
-                uploads.push(upload_entry(upload, encoding, owner, author));
+                let class = class::of_upload(api, &upload);
+                uploads.push(upload_entry(*upload, class, encoding, owner, author));
             }
         }
     }
@@ -217,6 +225,7 @@ async fn fill_uploads(
 
 fn upload_entry(
     upload: Upload,
+    class: String,
     encoding: Encoding,
     owner: Owner,
     author: Initiator,
@@ -229,7 +238,7 @@ fn upload_entry(
         initiator: Some(author),
         key: Some(encoding.text(upload.path.as_str())),
         owner: Some(owner),
-        storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
+        storage_class: Some(StorageClass::from(class)),
         upload_id: Some(upload.id),
     }
 }

@@ -46,7 +46,7 @@ fn info(front: &Front) -> Value {
             "version": env!("CARGO_PKG_VERSION"),
             "account_autocreate": false,
             "account_listing_limit": LIMIT_MAX,
-            "allow_account_management": true,
+            "allow_account_management": front.account_management,
             "allow_open_expired": true,
             "container_listing_limit": LIMIT_MAX,
             "extra_header_count": 0,
@@ -83,6 +83,18 @@ fn info(front: &Front) -> Value {
         },
         "etag_quoter": { "enable_by_default": false },
         "versioned_writes": { "allowed_flags": ["x-versions-location", "x-history-location"] },
+        "formpost": { "allowed_digests": ["sha1", "sha256", "sha512"] },
+        "object_versioning": {},
+        // It has a listener of its own; logins are access keys there.
+        "s3api": {
+            "allow_multipart_uploads": true,
+            "max_bucket_listing": 1000,
+            "max_multi_delete_objects": 1000,
+            "max_parts_listing": 1000,
+            "max_upload_part_num": 10_000,
+            "min_segment_size": 5_242_880,
+            "s3_acl": true,
+        },
         "staticweb": {},
         "symlink": { "symloop_max": LINKS_MAX, "static_links": true },
         "slo": {

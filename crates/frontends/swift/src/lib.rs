@@ -16,6 +16,8 @@ mod condition;
 mod describe;
 mod domain;
 mod error;
+#[cfg(test)]
+mod hostile_tests;
 mod info;
 mod listing;
 mod metadata;

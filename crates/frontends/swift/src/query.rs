@@ -31,6 +31,11 @@ impl Query {
         self.get(name).is_some()
     }
 
+    /// Forgets a parameter.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.0.retain(|(other, _)| other != name);
+    }
+
     /// The value of a parameter, unless it is empty.
     pub(crate) fn given(&self, name: &str) -> Option<&str> {
         self.get(name).filter(|value| !value.is_empty())

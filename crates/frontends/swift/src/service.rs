@@ -8,15 +8,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use dolium_identity::Identity;
+use dolium_identity::{Identity, Keystone};
 use dolium_store::{Caller, Chunking, Store};
 use futures::future::BoxFuture;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 
 use crate::answer::{document, finish, refused, set, transaction_id};
-use crate::auth::temp_auth::Desk;
 use crate::auth::token::TokenKey;
+use crate::auth::{base, keystone, temp_auth};
 use crate::body::{Body, BoxError, Waiting};
 use crate::circumstances::{Peer, gather};
 use crate::domain;
@@ -40,6 +41,10 @@ pub struct SwiftSettings {
     pub arrays: Vec<String>,
     /// Domains below which names of hosts are accounts and containers.
     pub storage_domains: Vec<String>,
+    /// Whether accounts are made and removed over Swift.
+    pub account_management: bool,
+    /// A Keystone elsewhere whose tokens are good here too.
+    pub keystone: Option<Keystone>,
     /// How containers made over Pithos+ cut their objects.
     pub pithos_chunking: Chunking,
 }
@@ -55,6 +60,8 @@ pub(crate) struct Front {
     pub(crate) token_key: TokenKey,
     pub(crate) arrays: Vec<String>,
     pub(crate) storage_domains: Vec<String>,
+    pub(crate) account_management: bool,
+    pub(crate) keystone: Option<Keystone>,
     pub(crate) pithos_chunking: Chunking,
 }
 
@@ -67,6 +74,8 @@ impl SwiftFrontEnd {
             token_key,
             arrays,
             storage_domains,
+            account_management,
+            keystone,
             pithos_chunking,
         } = settings;
         Self(Arc::new(Front {
@@ -75,6 +84,8 @@ impl SwiftFrontEnd {
             token_key,
             arrays,
             storage_domains,
+            account_management,
+            keystone,
             pithos_chunking,
         }))
     }
@@ -125,17 +136,8 @@ impl Front {
             _ => {}
         }
         let (version, rest) = split_version(&path);
-        if version == "auth" {
-            let peer = request.extensions().get::<Peer>().copied();
-            let desk = Desk {
-                identity: &self.identity,
-                key: &self.token_key,
-                secure: peer.is_some_and(|peer| peer.secure),
-            };
-            let answered = desk
-                .answer(request.method(), &path, request.headers())
-                .await;
-            return answered.unwrap_or_else(|refusal| refused(refusal, true, "unknown"));
+        if matches!(version, "auth" | "v3") || path == "/" {
+            return self.sign_in(request, &path).await;
         }
         let target = match version {
             "v1" | "v1.0" => Target::parse(rest),
@@ -148,12 +150,48 @@ impl Front {
         }
     }
 
+    /// Answers a request of a protocol of signing in.
+    async fn sign_in(&self, request: Request<Body>, path: &str) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let peer = parts.extensions.get::<Peer>();
+        let secure = peer.is_some_and(|peer| peer.secure);
+        if path.starts_with("/auth") {
+            let desk = temp_auth::Desk {
+                identity: &self.identity,
+                key: &self.token_key,
+                secure,
+            };
+            let answered = desk.answer(&parts.method, path, &parts.headers).await;
+            return answered.unwrap_or_else(|refusal| refused(refusal, true, "unknown"));
+        }
+        let desk = keystone::Desk {
+            store: &self.store,
+            identity: &self.identity,
+            key: &self.token_key,
+            base: base(&parts.headers, secure),
+        };
+        if path == "/" {
+            return match parts.method {
+                Method::GET | Method::HEAD => desk.versions(),
+                _ => refused(Refusal::of(StatusCode::METHOD_NOT_ALLOWED), false, ""),
+            };
+        }
+        let asked = keystone::Asked {
+            method: &parts.method,
+            path,
+            query: Query::parse(parts.uri.query()),
+            headers: &parts.headers,
+            body: Waiting::new(body),
+        };
+        desk.answer(asked).await
+    }
+
     async fn storage(&self, request: Request<Body>, target: Target, id: &str) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let realm = target.account.clone();
         let peer = parts.extensions.get::<Peer>().copied();
         let context = gather(&parts.headers, peer, id);
-        let caller = crate::auth::caller(&self.identity, &self.token_key, &parts.headers).await;
+        let caller = crate::auth::caller(self, &parts.headers).await;
         let caller: Result<Caller> = caller.map(|caller| caller.with_context(context));
         let anonymous = caller
             .as_ref()
@@ -173,6 +211,16 @@ impl Front {
             Err(refusal) => Err(refusal),
         };
         let mut response = answered.unwrap_or_else(|refusal| refused(refusal, anonymous, &realm));
+        if response.status() == StatusCode::UNAUTHORIZED {
+            let base = match &self.keystone {
+                Some(keystone) => keystone.url().to_owned(),
+                None => base(&parts.headers, peer.is_some_and(|peer| peer.secure)),
+            };
+            if let Ok(challenge) = HeaderValue::from_str(&keystone::challenge(&base)) {
+                // Beside the one for signing in over version 1.
+                response.headers_mut().append(WWW_AUTHENTICATE, challenge);
+            }
+        }
         if parts.method == Method::HEAD && response.status().is_client_error() {
             *response.body_mut() = crate::body::empty();
             crate::answer::set(response.headers_mut(), "content-length", "0");

@@ -36,8 +36,6 @@ const RETRIES_MAX: usize = 3;
 const RETRY_DELAY_MIN: Duration = Duration::from_millis(200);
 /// The longest pause between attempts.
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(5);
-/// Operations under way at once, of one provider; more would queue in its connections anyway.
-const CONCURRENT_MAX: usize = 64;
 
 /// A provider reached through OpenDAL.
 #[derive(Debug)]
@@ -111,7 +109,7 @@ impl RemoteProvider {
                     .with_min_delay(RETRY_DELAY_MIN)
                     .with_max_delay(RETRY_DELAY_MAX),
             )
-            .layer(ConcurrentLimitLayer::new(CONCURRENT_MAX));
+            .layer(ConcurrentLimitLayer::new(service.concurrent_max));
         let atomic_put = conditional_put && operator.info().capability().write_with_if_not_exists;
         Ok(Self {
             service,
@@ -259,17 +257,22 @@ impl Provider for RemoteProvider {
         };
         match self.operator.read_options(name.as_str(), options).await {
             Ok(bytes) if bytes.len() as u64 == range.end - range.start => Ok(bytes.to_bytes()),
-            Ok(_) => Err(invalid()),
+            // Too little may also mean that there is a directory of that name.
+            Ok(_) => Err(self.head(name).await.err().unwrap_or_else(invalid)),
             Err(source) => {
                 let error = failed("get", name.as_str(), source);
                 // A range past the end shows as an error of the service's own, or as too little data,
                 // which OpenDAL takes for a broken connection. The length tells.
                 let unclear =
                     matches!(error.kind(), ErrorKind::Unexpected | ErrorKind::Unavailable);
-                if unclear && self.head(name).await.is_ok_and(|info| info.len < range.end) {
-                    return Err(invalid());
+                if !unclear {
+                    return Err(error);
                 }
-                Err(error)
+                match self.head(name).await {
+                    Ok(info) if info.len < range.end => Err(invalid()),
+                    Err(absent) if absent.kind() == ErrorKind::NotFound => Err(absent),
+                    _ => Err(error),
+                }
             }
         }
     }
@@ -277,6 +280,9 @@ impl Provider for RemoteProvider {
     async fn head(&self, name: &BlobName) -> Result<BlobInfo> {
         let metadata = self.operator.stat(name.as_str()).await;
         let metadata = metadata.map_err(|source| failed("head", name.as_str(), source))?;
+        if self.service.directories && metadata.mode() != EntryMode::FILE {
+            return Err(Error::new(ErrorKind::NotFound, "head", name.as_str()));
+        }
         Ok(info(name.clone(), &metadata))
     }
 
@@ -318,6 +324,10 @@ fn failed(operation: &'static str, context: &str, source: opendal::Error) -> Err
     use opendal::ErrorKind as Dal;
     let temporary = source.is_temporary() || source.is_persistent();
     let (kind, status) = match source.kind() {
+        // OpenDAL's WebDAV does not know what 401 means; it tells the answer as it came.
+        Dal::Unexpected if source.to_string().contains("status: 401") => {
+            (ErrorKind::Denied, Status::Permanent)
+        }
         Dal::NotFound => (ErrorKind::NotFound, Status::Permanent),
         Dal::AlreadyExists => (ErrorKind::AlreadyExists, Status::Permanent),
         Dal::PermissionDenied => (ErrorKind::Denied, Status::Permanent),

@@ -10,6 +10,12 @@ use crate::settings::Options;
 pub(super) const CONDITIONAL_PUT: &str = "conditional_put";
 pub(super) const ORDERED_LIST: &str = "ordered_list";
 
+/// For services that take as much as anybody sends.
+const CONCURRENT_MAX: usize = 64;
+/// For SFTP, where each is a connection of its own: OpenSSH turns away more than ten that sign in at once.
+#[cfg(feature = "sftp")]
+const SESSIONS_MAX: usize = 8;
+
 /// What is known of a service beyond what OpenDAL says.
 pub(super) struct Service {
     pub(super) kind: &'static str,
@@ -20,6 +26,8 @@ pub(super) struct Service {
     pub(super) consistent_list: bool,
     /// Has directories, of which the root must exist.
     pub(super) directories: bool,
+    /// Operations that it takes at once; more would queue in its connections anyway.
+    pub(super) concurrent_max: usize,
     pub(super) connect: fn(BTreeMap<String, String>) -> opendal::Result<Operator>,
 }
 
@@ -45,6 +53,7 @@ pub(super) const SERVICES: &[Service] = &[
         ordered: true,
         consistent_list: true,
         directories: false,
+        concurrent_max: CONCURRENT_MAX,
         connect: |options| Operator::from_iter::<services::S3>(s3_defaults(options)),
     },
     Service {
@@ -56,6 +65,7 @@ pub(super) const SERVICES: &[Service] = &[
         ordered: true,
         consistent_list: true,
         directories: false,
+        concurrent_max: CONCURRENT_MAX,
         connect: |options| Operator::from_iter::<services::Azblob>(options),
     },
     Service {
@@ -73,18 +83,8 @@ pub(super) const SERVICES: &[Service] = &[
         ordered: true,
         consistent_list: true,
         directories: false,
+        concurrent_max: CONCURRENT_MAX,
         connect: |options| Operator::from_iter::<services::Gcs>(options),
-    },
-    Service {
-        kind: "swift",
-        options: Options {
-            required: &["endpoint", "container", "token"],
-            optional: &["root"],
-        },
-        ordered: true,
-        consistent_list: false,
-        directories: false,
-        connect: |options| Operator::from_iter::<services::Swift>(options),
     },
     Service {
         kind: "webdav",
@@ -95,6 +95,7 @@ pub(super) const SERVICES: &[Service] = &[
         ordered: false,
         consistent_list: true,
         directories: true,
+        concurrent_max: CONCURRENT_MAX,
         connect: |options| Operator::from_iter::<services::Webdav>(options),
     },
     #[cfg(feature = "sftp")]
@@ -107,6 +108,7 @@ pub(super) const SERVICES: &[Service] = &[
         ordered: false,
         consistent_list: true,
         directories: true,
+        concurrent_max: SESSIONS_MAX,
         connect: |options| Operator::from_iter::<services::Sftp>(options),
     },
 ];

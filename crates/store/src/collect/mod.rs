@@ -11,7 +11,7 @@
 
 mod compact;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::SystemTime;
 
 use dolium_array::{BlobKind, FoundBlob, StoredBlob};
@@ -109,12 +109,12 @@ impl Collection<'_> {
     }
 
     async fn release_node(&self, row: ReleasedRow) -> Result<()> {
-        let lane = self.store.lane_named(&self.store.inner.default_array)?;
+        let lane = self.store.lane_named(&row.array_name)?;
         let node: Node = load_node_whole(lane, row.block_id).await?;
         let children = node.references();
         let released = self.store.inner.catalog.write(move |tx| {
             for _ in 0..row.times {
-                tx.drop_refs(row.account_id, &children, now().0)?;
+                tx.drop_refs(&row.holder(), &children, now().0)?;
             }
             tx.finish_release(&row)
         });
@@ -137,12 +137,17 @@ impl Collection<'_> {
             if page.is_empty() || !self.report() {
                 return Ok(());
             }
-            let ids: Vec<BlockId> = page.iter().map(|row| row.id).collect();
-            let removed = self
-                .store
-                .inner
-                .catalog
-                .write(move |tx| tx.remove_garbage(&ids, before));
+            let mut found: BTreeMap<String, Vec<BlockId>> = BTreeMap::new();
+            for row in page {
+                found.entry(row.array_name).or_default().push(row.id);
+            }
+            let removed = self.store.inner.catalog.write(move |tx| {
+                let mut removed = 0;
+                for (array, ids) in &found {
+                    removed += tx.remove_garbage(array, ids, before)?;
+                }
+                Ok::<_, dolium_catalog::Error>(removed)
+            });
             let removed = removed.await.map_err(Error::from)?.value;
             self.done.blocks_removed += removed;
             if removed == 0 {

@@ -4,19 +4,22 @@
 
 use dolium_catalog::{Cluster, ContainerId, ContainerRow, ReadTx, VersionRow, Versioning, WriteTx};
 
-use super::rule::{NEWER_VERSIONS_MAX, Rule, Standing, Subject};
+use super::rule::{self, NEWER_VERSIONS_MAX, Rule, Standing, Subject};
 use super::rules_of;
 use super::worker::{LifecycleDone, Target, is_due, upload_is_due};
-use crate::Result;
+use crate::attributes::Attributes;
 use crate::caller::Caller;
 use crate::clock::now;
 use crate::lock;
+use crate::place::Classes;
 use crate::rows::decode_attributes;
-use crate::verbs::{Cause, Occasion, writing};
+use crate::verbs::{self, Cause, Occasion, writing};
+use crate::{Result, movement};
 
 /// Ends those of a batch that are still due, by the rules as they are now.
 pub(super) fn end_batch(
     tx: &mut WriteTx<'_>,
+    classes: &Classes,
     id: ContainerId,
     day: i64,
     targets: &[Target],
@@ -33,16 +36,26 @@ pub(super) fn end_batch(
     // Older ones first: when a version became noncurrent is known by the one above it.
     for (path, serial) in targets.iter().rev() {
         if let Some(row) = tx.version(id, path, *serial)? {
-            done.add(end_version(tx, &container, &rules, day, &row)?);
+            let due = Due {
+                classes,
+                container: &container,
+                rules: &rules,
+                day,
+            };
+            done.add(due.act(tx, &row)?);
         }
     }
     Ok(done)
 }
 
-/// How a version stands now; `None` for a delete marker that hides older versions.
+/// How a version stands now; `None` for a delete marker that hides older versions, and for what was newest
+/// and is not current.
 fn standing_of(tx: &mut ReadTx<'_>, row: &VersionRow) -> Result<Option<Standing>> {
     let marker = row.cluster == Cluster::Deleted;
     let (id, path) = (row.container_id, row.path.as_slice());
+    if row.cluster == Cluster::Normal {
+        return Ok(Some(Standing::Current));
+    }
     if let Some(since) = tx.superseded(id, path, row.serial)? {
         let newer = tx.newer_versions(id, path, row.serial, i64::from(NEWER_VERSIONS_MAX) + 1)?;
         // The newest of them is the current one.
@@ -53,38 +66,68 @@ fn standing_of(tx: &mut ReadTx<'_>, row: &VersionRow) -> Result<Option<Standing>
             marker,
         }));
     }
-    Ok(if !marker {
-        Some(Standing::Current)
-    } else if tx.has_older_version(id, path, row.serial)? {
-        None
-    } else {
-        Some(Standing::LoneMarker)
-    })
+    if !marker || tx.has_older_version(id, path, row.serial)? {
+        return Ok(None);
+    }
+    Ok(Some(Standing::LoneMarker))
 }
 
-/// Ends a version if that is still due and nothing guards it.
+/// What rules want of the versions of a container now.
+struct Due<'a> {
+    classes: &'a Classes,
+    container: &'a ContainerRow,
+    rules: &'a [Rule],
+    day: i64,
+}
+
+impl Due<'_> {
+    /// Ends a version if that is still due and nothing guards it, or sends it to the array that it should be in.
+    fn act(&self, tx: &mut WriteTx<'_>, row: &VersionRow) -> Result<LifecycleDone> {
+        let Some(standing) = standing_of(tx, row)? else {
+            return Ok(LifecycleDone::default());
+        };
+        let attributes = decode_attributes(&row.meta)?;
+        let subject = Subject {
+            path: &row.path,
+            size: row.size as u64,
+            attributes: &attributes,
+            created: row.created,
+            standing,
+        };
+        if is_due(self.rules, &subject, self.day) {
+            return end_version(tx, self.container, row, &attributes, standing);
+        }
+        match rule::class_due(self.rules, &subject, self.day, now().0) {
+            Some(class) => self.send(tx, row, class),
+            None => Ok(LifecycleDone::default()),
+        }
+    }
+
+    fn send(&self, tx: &mut WriteTx<'_>, row: &VersionRow, class: &str) -> Result<LifecycleDone> {
+        let array = self.classes.array(class)?;
+        let sent = movement::send(tx, self.container, row.clone(), array)?;
+        if sent {
+            let nobody = Caller::anonymous();
+            let occasion = Occasion::new(Cause::LifecycleExpiration, &nobody);
+            let seq = tx.lock_container(self.container.id)?.seq;
+            verbs::sent(tx, self.container, seq, row, &occasion)?;
+        }
+        Ok(LifecycleDone {
+            sent: u64::from(sent),
+            ..LifecycleDone::default()
+        })
+    }
+}
+
+/// Ends a version, unless something guards it.
 fn end_version(
     tx: &mut WriteTx<'_>,
     container: &ContainerRow,
-    rules: &[Rule],
-    day: i64,
     row: &VersionRow,
+    attributes: &Attributes,
+    standing: Standing,
 ) -> Result<LifecycleDone> {
     let mut done = LifecycleDone::default();
-    let Some(standing) = standing_of(tx, row)? else {
-        return Ok(done);
-    };
-    let attributes = decode_attributes(&row.meta)?;
-    let subject = Subject {
-        path: &row.path,
-        size: row.size as u64,
-        attributes: &attributes,
-        created: row.created,
-        standing,
-    };
-    if !is_due(rules, &subject, day) {
-        return Ok(done);
-    }
     let nobody = Caller::anonymous();
     let occasion = Occasion::new(Cause::LifecycleExpiration, &nobody);
     if standing == Standing::Current && container.versioning != Versioning::Off {
@@ -99,7 +142,7 @@ fn end_version(
         done.expired = 1;
         return Ok(done);
     }
-    if !lock::is_free(&attributes, now())? {
+    if !lock::is_free(attributes, now())? {
         return Ok(done);
     }
     let change = tx.lock_container(container.id)?.seq;
@@ -134,13 +177,10 @@ pub(super) fn end_upload(
         return Ok(false);
     };
     let rules = rules_of(&container)?;
-    let due = tx
-        .upload(id, upload)?
-        .is_some_and(|row| upload_is_due(&rules, &row.path, row.created, day));
-    if due {
-        for part in tx.delete_upload(id, upload)? {
-            writing::unlink(tx, &container, &part.list)?;
-        }
+    let found = tx.upload(id, upload)?;
+    let due = found.filter(|row| upload_is_due(&rules, &row.path, row.created, day));
+    match due {
+        Some(row) => writing::drop_upload(tx, &container, &row).map(|()| true),
+        None => Ok(false),
     }
-    Ok(due)
 }

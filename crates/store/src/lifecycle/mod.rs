@@ -5,7 +5,7 @@
 //! namespace, the document that they were read from.
 //!
 //! Promises: rules and document change together; what is not due is not touched (`worker`).
-//! Does not: move data between arrays: a rule that would need it is refused.
+//! Does not: move data itself: a rule sends a version to another array, and `movement` brings it there.
 
 mod ending;
 mod rule;
@@ -28,7 +28,7 @@ use crate::request::Version;
 use crate::rows::{decode_attributes, mentions};
 use crate::store::Store;
 use crate::verbs::{SettingChange, change};
-use crate::{Error, ErrorKind, Reason, Result};
+use crate::{Error, ErrorKind, Result, place};
 
 pub use rule::{
     Expiration, Filter, NEWER_VERSIONS_MAX, NoncurrentExpiration, NoncurrentTransition,
@@ -42,8 +42,6 @@ use rule::{Standing, Subject};
 pub(crate) const LIFECYCLE: &str = "lifecycle";
 /// Its key for the rules.
 const RULES: &str = "rules";
-/// The class of everything that says nothing else: the default array.
-const STANDARD: &str = "STANDARD";
 
 /// The length of a day in microseconds.
 fn micros(day: Duration) -> i64 {
@@ -77,7 +75,7 @@ pub(crate) fn with_expiry(container: &ContainerRow, version: Version) -> Version
             None
         }
     };
-    Version { expiry, ..version }
+    place::with_array(container, Version { expiry, ..version })
 }
 
 /// A day of the calendar.
@@ -128,10 +126,10 @@ impl Store {
             .as_ref()
             .map(|rules| serde_json::to_string(rules).expect("plain structs are always JSON"));
         let action = Action::PutLifecycleConfiguration;
-        self.edit_container(who, action, name, move |_, row, attributes| {
+        self.edit_container(who, action, name, move |_, _, attributes| {
             let classes = rules.iter().flatten().flat_map(Rule::classes);
             for class in classes {
-                store.check_class(row, class)?;
+                store.inner.classes.array(class)?;
             }
             match &text {
                 Some(text) => attributes.set(LIFECYCLE, RULES, text.clone()),
@@ -140,23 +138,5 @@ impl Store {
             change(attributes, &changes)
         })
         .await
-    }
-
-    /// Refuses a class that is none, and one to which data would have to be moved.
-    fn check_class(&self, container: &ContainerRow, class: &str) -> Result<()> {
-        let array = match class {
-            STANDARD => &self.inner.default_array,
-            other => other,
-        };
-        if array == container.array_name {
-            return Ok(());
-        }
-        if self.inner.lanes.contains_key(array) {
-            let context = "data are not moved between storage classes";
-            return Err(Error::new(ErrorKind::Unsupported, context));
-        }
-        let context = format!("there is no storage class {class:?}");
-        let reason = Reason::BadStorageClass;
-        Err(Error::because(ErrorKind::Invalid, reason, context))
     }
 }

@@ -213,6 +213,32 @@ impl Rule {
         }
     }
 
+    /// The last of this rule's moves of the version that is due by `now`, and when it was.
+    fn move_due(&self, subject: &Subject<'_>, day: i64, now: i64) -> Option<(i64, &str)> {
+        if !self.enabled || !self.filter.holds(subject) {
+            return None;
+        }
+        let past = |(at, _): &(i64, &str)| *at <= now;
+        match subject.standing {
+            Standing::Current => {
+                let moves = self.transitions.iter();
+                let moves = moves.map(|to| (to.at.due(subject.created, day), to.class.as_str()));
+                moves.filter(past).max_by_key(|(at, _)| *at)
+            }
+            Standing::Noncurrent {
+                since,
+                newer,
+                marker: false,
+            } => {
+                let moves = self.noncurrent_transitions.iter();
+                let moves = moves.filter(|to| newer >= to.keep);
+                let moves = moves.map(|to| (due_after(since, to.days, day), to.class.as_str()));
+                moves.filter(past).max_by_key(|(at, _)| *at)
+            }
+            Standing::Noncurrent { marker: true, .. } | Standing::LoneMarker => None,
+        }
+    }
+
     /// When this rule ends an upload that was begun then.
     pub(crate) fn upload_due(&self, path: &[u8], created: i64, day: i64) -> Option<i64> {
         let applies =
@@ -221,9 +247,10 @@ impl Rule {
         Some(due_after(created, days, day))
     }
 
-    /// Whether it can ever end a version.
-    pub(crate) fn ends_versions(&self) -> bool {
-        self.enabled && (self.expiration.is_some() || self.noncurrent.is_some())
+    /// Whether it can ever end or move a version.
+    pub(crate) fn acts_on_versions(&self) -> bool {
+        let moves = !self.transitions.is_empty() || !self.noncurrent_transitions.is_empty();
+        self.enabled && (self.expiration.is_some() || self.noncurrent.is_some() || moves)
     }
 
     /// Whether it can ever end an upload.
@@ -268,9 +295,11 @@ impl Rule {
         if days.contains(&Some(0)) {
             return refuse("must wait a day or more");
         }
-        if self
-            .noncurrent
-            .is_some_and(|rule| rule.keep > NEWER_VERSIONS_MAX)
+        let mut kept = self.noncurrent_transitions.iter().map(|to| to.keep);
+        if kept.any(|keep| keep > NEWER_VERSIONS_MAX)
+            || self
+                .noncurrent
+                .is_some_and(|rule| rule.keep > NEWER_VERSIONS_MAX)
         {
             return refuse("may keep 100 noncurrent versions");
         }
@@ -307,6 +336,18 @@ pub(crate) fn first_due<'r>(
 ) -> Option<(Instant, &'r Rule)> {
     let due = |rule: &'r Rule| Some((Instant(rule.due(subject, day)?), rule));
     rules.iter().filter_map(due).min_by_key(|(at, _)| *at)
+}
+
+/// The class that rules want the version to have by now: the one of the latest move that is due.
+pub(crate) fn class_due<'r>(
+    rules: &'r [Rule],
+    subject: &Subject<'_>,
+    day: i64,
+    now: i64,
+) -> Option<&'r str> {
+    let due = |rule: &'r Rule| rule.move_due(subject, day, now);
+    let last = rules.iter().filter_map(due).max_by_key(|(at, _)| *at);
+    last.map(|(_, class)| class)
 }
 
 /// The prefixes to walk for rules: in byte order, none within another.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::rule::{
-    Expiration, Filter, NoncurrentExpiration, Rule, Standing, Subject, When, check, due_after,
-    first_due, prefixes,
+    Expiration, Filter, NoncurrentExpiration, NoncurrentTransition, Rule, Standing, Subject,
+    Transition, When, check, class_due, due_after, first_due, prefixes,
 };
 use crate::attributes::Attributes;
 
@@ -51,6 +51,72 @@ fn days_end_at_midnight() {
     assert_eq!(due_after(JANUARY_15 + 1, 1, DAY), JANUARY_15 + 2 * DAY);
     assert_eq!(due_after(JANUARY_15 - 1, 0, DAY), JANUARY_15);
     assert_eq!(due_after(3 * SECOND, 1, 2 * SECOND), 6 * SECOND);
+}
+
+#[test]
+fn the_latest_move_that_is_due_counts() {
+    let to = |days, class: &str| Transition {
+        at: When::Days(days),
+        class: class.to_owned(),
+    };
+    let older = |days, keep, class: &str| NoncurrentTransition {
+        days,
+        keep,
+        class: class.to_owned(),
+    };
+    let moving = Rule {
+        id: "moves".to_owned(),
+        enabled: true,
+        transitions: vec![to(90, "ICE"), to(30, "COLD")],
+        noncurrent_transitions: vec![older(10, 2, "ICE")],
+        ..Rule::default()
+    };
+    let idle = Rule {
+        enabled: false,
+        transitions: vec![to(1, "NEVER")],
+        ..moving.clone()
+    };
+    let elsewhere = Rule {
+        filter: Filter {
+            prefix: "y".to_owned(),
+            ..Filter::default()
+        },
+        ..idle.clone()
+    };
+    let rules = [idle, moving, elsewhere];
+    let attributes = Attributes::default();
+    let class = |standing, days: i64| {
+        let subject = Subject {
+            standing,
+            ..subject("x", 1, &attributes)
+        };
+        class_due(&rules, &subject, DAY, JANUARY_15 + days * DAY)
+    };
+    let current = |days| class(Standing::Current, days);
+    assert_eq!(current(29), None);
+    assert_eq!(current(30), Some("COLD"));
+    assert_eq!(current(89), Some("COLD"));
+    assert_eq!(current(90), Some("ICE"));
+    let noncurrent = |newer, marker, days| {
+        let since = JANUARY_15 + 100 * DAY;
+        class(
+            Standing::Noncurrent {
+                since,
+                newer,
+                marker,
+            },
+            days,
+        )
+    };
+    assert_eq!(noncurrent(2, false, 109), None);
+    assert_eq!(noncurrent(2, false, 110), Some("ICE"));
+    assert_eq!(
+        noncurrent(1, false, 110),
+        None,
+        "it is one of those that stay"
+    );
+    assert_eq!(noncurrent(2, true, 110), None, "markers have no content");
+    assert_eq!(class(Standing::LoneMarker, 400), None);
 }
 
 #[test]

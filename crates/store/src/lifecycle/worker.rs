@@ -16,6 +16,7 @@ use dolium_catalog::{
 use super::ending::{end_batch, end_upload};
 use super::rule::{self, Rule, Standing, Subject};
 use super::{micros, rules_of};
+use crate::attributes::Attributes;
 use crate::clock::now;
 use crate::rows::decode_attributes;
 use crate::store::Store;
@@ -43,6 +44,8 @@ pub struct LifecycleDone {
     pub markers: u64,
     /// Uploads that were never completed.
     pub uploads: u64,
+    /// Versions that were sent to another array.
+    pub sent: u64,
 }
 
 impl LifecycleDone {
@@ -51,6 +54,7 @@ impl LifecycleDone {
         self.removed += other.removed;
         self.markers += other.markers;
         self.uploads += other.uploads;
+        self.sent += other.sent;
     }
 
     /// Whether nothing was due.
@@ -156,8 +160,8 @@ impl Pass<'_> {
             }
         };
         let from = from.map(|place| place.path);
-        for prefix in rule::prefixes(rules.iter().filter(|rule| rule.ends_versions())) {
-            self.versions(container.id, &rules, prefix, from.clone())
+        for prefix in rule::prefixes(rules.iter().filter(|rule| rule.acts_on_versions())) {
+            self.versions(container, &rules, prefix, from.clone())
                 .await?;
         }
         for prefix in rule::prefixes(rules.iter().filter(|rule| rule.ends_uploads())) {
@@ -169,11 +173,12 @@ impl Pass<'_> {
     /// Walks the versions of all paths with a prefix, from a path on.
     async fn versions(
         &mut self,
-        container: ContainerId,
+        row: &ContainerRow,
         rules: &[Rule],
         prefix: &str,
         from: Option<Vec<u8>>,
     ) -> Result<()> {
+        let container = row.id;
         // A serial that no version has: with all versions of the path.
         let mut after = from.map(|path| VersionMarker {
             path,
@@ -186,6 +191,7 @@ impl Pass<'_> {
                 after: after.take(),
                 delimiter: None,
                 limit: VERSIONS_PAGE,
+                ..VersionListQuery::default()
             };
             let page = self
                 .store
@@ -196,7 +202,14 @@ impl Pass<'_> {
                 VersionListItem::Prefix(_) => None,
             });
             let rows: Vec<VersionSummary> = items.collect();
-            let targets = walk.due(rules, &rows, self.day);
+            let classes = &self.store.inner.classes;
+            let moves = |attributes: &Attributes, class: &str| {
+                let array = classes.array(class);
+                array.is_ok_and(|array| {
+                    crate::place::Place::of(row, attributes).destination() != array
+                })
+            };
+            let targets = walk.due(rules, &rows, self.day, &moves);
             self.end_versions(container, targets).await?;
             let Some(last) = rows.last().filter(|_| page.more) else {
                 return Ok(());
@@ -215,10 +228,10 @@ impl Pass<'_> {
     async fn end_versions(&mut self, container: ContainerId, targets: Vec<Target>) -> Result<()> {
         let mut waiting: Vec<Vec<Target>> = targets.chunks(BATCH).map(<[_]>::to_vec).collect();
         while let Some(batch) = waiting.pop() {
-            let (day, again) = (self.day, batch.clone());
+            let (day, again, classes) = (self.day, batch.clone(), self.store.inner.classes.clone());
             let ended = self
                 .store
-                .commit(move |tx| end_batch(tx, container, day, &batch))
+                .commit(move |tx| end_batch(tx, &classes, container, day, &batch))
                 .await;
             match ended {
                 Ok(done) => self.done.add(done),
@@ -290,7 +303,14 @@ struct Walk {
 
 impl Walk {
     /// Those of a page that look due.
-    fn due(&mut self, rules: &[Rule], rows: &[VersionSummary], day: i64) -> Vec<Target> {
+    fn due(
+        &mut self,
+        rules: &[Rule],
+        rows: &[VersionSummary],
+        day: i64,
+        moves: &dyn Fn(&Attributes, &str) -> bool,
+    ) -> Vec<Target> {
+        let now = now().0;
         let mut targets = Vec::new();
         for (index, row) in rows.iter().enumerate() {
             let next = rows.get(index + 1);
@@ -308,14 +328,17 @@ impl Walk {
                 created: row.created,
                 standing,
             };
-            if is_due(rules, &subject, day) {
+            let class = rule::class_due(rules, &subject, day, now);
+            if is_due(rules, &subject, day) || class.is_some_and(|class| moves(&attributes, class))
+            {
                 targets.push((row.path.clone(), row.serial));
             }
         }
         targets
     }
 
-    /// How a version stands; `None` for a delete marker that hides older versions.
+    /// How a version stands; `None` for a delete marker that hides older versions, and for what was newest
+    /// and is not current.
     fn standing(
         &mut self,
         row: &VersionSummary,
@@ -324,6 +347,10 @@ impl Walk {
         let marker = row.cluster == Cluster::Deleted;
         let newest = self.path.as_ref() != Some(&row.path);
         let since = std::mem::replace(&mut self.newer_made, row.created);
+        if row.cluster == Cluster::Normal && !newest {
+            // It was made current again, with newer ones above it.
+            return Some(Standing::Current);
+        }
         if !newest {
             let newer = self.noncurrent;
             self.noncurrent = self.noncurrent.saturating_add(1);
@@ -336,7 +363,9 @@ impl Walk {
         self.path = Some(row.path.clone());
         self.noncurrent = 0;
         match (marker, next) {
-            (false, _) => Some(Standing::Current),
+            (false, _) if row.cluster == Cluster::Normal => Some(Standing::Current),
+            // Nobody knows since when it is not current.
+            (false, _) => None,
             (true, Some(next)) if next.path == row.path => None,
             // At the end of a page it may have older versions: the transaction sees.
             (true, _) => Some(Standing::LoneMarker),

@@ -12,6 +12,7 @@ use super::{LIFECYCLE, RULES};
 use crate::Result;
 use crate::attributes::Attributes;
 use crate::clock::now;
+use crate::place::Classes;
 use crate::rows::encode_attributes;
 
 const DAY: i64 = 86_400_000_000;
@@ -80,9 +81,10 @@ impl World {
             .map(|(path, serial)| (path.as_bytes().to_vec(), *serial))
             .collect();
         let container = self.container;
+        let classes = Classes::new(["default", "cold"], &[]);
         let ended = self
             .catalog
-            .write(move |tx| end_batch(tx, container, DAY, &targets));
+            .write(move |tx| end_batch(tx, &classes, container, DAY, &targets));
         ended.await.unwrap().value
     }
 

@@ -90,6 +90,7 @@ impl Recovery<'_> {
         let unref_at = Some(now().0);
         let block = |entry: &dolium_block::PackEntry| BlockRow {
             id: entry.id,
+            array_name: array.name().to_owned(),
             pack: id,
             start: entry.offset.into(),
             sealed_len: entry.sealed_len.into(),

@@ -5,8 +5,11 @@
 
 use std::sync::Arc;
 
-use dolium_catalog::{AccountAttributesRow, AccountRow, ArrayUsage, ContainerRow, ReadTx, WriteTx};
+use dolium_catalog::{
+    AccountAttributesRow, AccountRow, ArrayUsage, ContainerRow, Groups, ReadTx, WriteTx,
+};
 
+use super::groups;
 use super::past;
 use super::settings::SETTINGS_LEN_MAX;
 use crate::attributes::Attributes;
@@ -53,13 +56,16 @@ pub struct AccountSettings {
     pub grants: AccountGrants,
     /// The bytes it may store.
     pub quota_bytes: Option<u64>,
+    /// Its groups of users; one without members is none.
+    pub groups: Groups,
 }
 
 /// Changes an account's settings inside the transaction; may run more than once.
 pub type AccountEdit = Arc<dyn Fn(&mut AccountSettings, Standing) -> Result<()> + Send + Sync>;
 
 impl AccountSettings {
-    fn of(account: &AccountRow, attributes: Vec<u8>) -> Result<Self> {
+    fn of(tx: &mut ReadTx<'_>, account: &AccountRow) -> Result<Self> {
+        let attributes = tx.account_attributes(account.id)?;
         let mut attributes = decode_attributes(&attributes)?;
         let grants = standing::grants_of(&attributes)?;
         attributes.clear(ACCESS);
@@ -67,6 +73,7 @@ impl AccountSettings {
             attributes,
             grants,
             quota_bytes: account.quota_bytes.map(|bytes| bytes.max(0) as u64),
+            groups: tx.groups(account.id)?,
         })
     }
 
@@ -133,12 +140,11 @@ impl Store {
         let (who, name) = (who.clone(), name.clone());
         self.look(move |tx| {
             let (account, standing) = known(tx, &who, &name, Standing::Reader)?;
-            let attributes = tx.account_attributes(account.id)?;
             Ok(Account {
                 created: Instant(account.created),
                 standing,
                 usage: tx.usage_by_array(account.id)?,
-                settings: AccountSettings::of(&account, attributes)?,
+                settings: AccountSettings::of(tx, &account)?,
                 name,
             })
         })
@@ -226,8 +232,7 @@ fn change(
     standing: Standing,
     edit: &AccountEdit,
 ) -> Result<()> {
-    let old = tx.account_attributes(account.id)?;
-    let before = AccountSettings::of(&account, old)?;
+    let before = AccountSettings::of(tx, &account)?;
     let mut after = before.clone();
     edit(&mut after, standing)?;
     if after.quotas() != before.quotas() && standing < Standing::Reseller {
@@ -243,6 +248,9 @@ fn change(
             .map(|bytes| bytes.min(i64::MAX as u64) as i64);
         account.quota_bytes = quota;
         tx.update_account(&account)?;
+    }
+    if after.groups != before.groups {
+        groups::set(tx, &account, &after.groups)?;
     }
     let mut attributes = after.attributes;
     attributes.clear(ACCESS);

@@ -19,8 +19,10 @@ use super::{quota, writing};
 use crate::clock::now;
 use crate::ingest::NewBlocks;
 use crate::lock::LOCK;
+use crate::movement;
 use crate::names::PATH_LEN_MAX;
 use crate::permission::ACCESS;
+use crate::place::Place;
 use crate::rows::{decode_attributes, encode_attributes, mentions};
 use crate::{Error, ErrorKind, Reason, Result, expiry};
 
@@ -103,29 +105,25 @@ pub(super) fn keep(tx: &mut WriteTx<'_>, container: &ContainerRow, path: &[u8]) 
     match of(tx, container)? {
         Some(archive) => {
             let name = name(path, live.created)?;
-            put(tx, &archive.container, name, live)
+            put(tx, (container, live), &archive.container, name)
         }
         None => Ok(()),
     }
 }
 
-/// Writes a version, whose content the account has, into another container under another path.
+/// Writes a version of one container into another of the account under another path.
 fn put(
     tx: &mut WriteTx<'_>,
+    (from, version): (&ContainerRow, VersionRow),
     container: &ContainerRow,
     path: Vec<u8>,
-    version: VersionRow,
 ) -> Result<()> {
     let serial = tx.lock_container(container.id)?.seq;
+    let place = Place::of_meta(from, &version.meta)?.bound_for(&container.array_name);
     if !version.list.is_empty() {
         let root = Node::decode(&version.list)?;
-        writing::link(
-            tx,
-            &container.array_name,
-            container,
-            &root,
-            &NewBlocks::default(),
-        )?;
+        let holder = place.holder(container.account_id);
+        writing::link(tx, &holder, &root, &NewBlocks::default())?;
     }
     writing::make_way(tx, container, &path)?;
     let here = tx.container(version.container_id)?;
@@ -134,6 +132,7 @@ fn put(
     for namespace in [ACCESS, LOCK] {
         attributes.clear(namespace);
     }
+    place.note(container, &mut attributes);
     let row = VersionRow {
         container_id: container.id,
         path,
@@ -148,6 +147,7 @@ fn put(
     tx.insert_version(&row)?;
     writing::note_change(tx, container, serial, ChangeKind::Put, &row)?;
     expiry::remind(tx, &row)?;
+    movement::remind(tx, &row, &place)?;
     quota::check(tx, container)
 }
 
@@ -177,11 +177,16 @@ pub(super) fn delete(
     if archive.keeps_deletions {
         if let Some(live) = live {
             let name = name(path, live.created)?;
-            put(tx, &archive.container, name, live.clone())?;
+            put(tx, (container, live.clone()), &archive.container, name)?;
             writing::remove_version(tx, container, serial, &live, occasion)?;
         }
         let mark = mark(container, occasion);
-        put(tx, &archive.container, name(path, now().0)?, mark)?;
+        put(
+            tx,
+            (container, mark),
+            &archive.container,
+            name(path, now().0)?,
+        )?;
         return Ok(found);
     }
     let mut newest = newest(tx, &archive.container, path)?.into_iter();
@@ -197,7 +202,12 @@ pub(super) fn delete(
         writing::remove_version(tx, container, serial, &live, occasion)?;
     }
     if let Some(back) = &back {
-        put(tx, container, path.to_vec(), back.clone())?;
+        put(
+            tx,
+            (&archive.container, back.clone()),
+            container,
+            path.to_vec(),
+        )?;
         remove(tx, &archive.container, back, occasion)?;
     }
     if let Some(mark) = first.as_ref().filter(|_| marked) {

@@ -32,9 +32,10 @@ impl Store {
         let (row, upload) = self
             .open_upload(who, container, path, upload_id, Action::PutObject)
             .await?;
-        let described = rows::upload(upload.clone())?;
+        let described = rows::upload(&row, upload.clone())?;
         let parts = self.chosen_parts(&upload, &request).await?;
-        let lane = self.lane(&row)?;
+        let place = rows::place_of_upload(&row, &upload)?;
+        let lane = self.lane_of(&place)?;
         let sealed = described.encrypted().is_some();
         let grid = if sealed {
             None
@@ -76,6 +77,7 @@ impl Store {
             merkle: merkle.map(|root| root.as_bytes().to_vec()),
             author: who.author().0,
             root,
+            place,
         };
         let completion = Completion {
             upload,
@@ -204,10 +206,9 @@ impl Completion {
                 ));
             }
         }
-        writing::link(tx, &row.array_name, &row, &self.new.root, &self.blocks)?;
-        for part in tx.delete_upload(row.id, &self.upload.upload_id)? {
-            writing::unlink(tx, &row, &part.list)?;
-        }
+        let holder = self.new.place.holder(row.account_id);
+        writing::link(tx, &holder, &self.new.root, &self.blocks)?;
+        writing::drop_upload(tx, &row, &self.upload)?;
         let occasion = Occasion::new(Cause::CompleteMultipartUpload, who);
         let version = writing::write_version(tx, &row, serial, self.new.clone(), &occasion)?;
         let version = rows::version(version, true)?;

@@ -23,7 +23,8 @@ use crate::names::{CONTAINER_NAME_LEN_MAX, ContainerName};
 use crate::permission::{self, ACCESS, OWNERSHIP, Target};
 use crate::request::{Container, Versioning};
 use crate::rows::{self, decode_attributes, encode_attributes};
-use crate::standing::{self, READERS, Standing, WRITERS};
+pub(super) use crate::standing::over as standing_over;
+use crate::standing::{READERS, Standing, WRITERS};
 use crate::store::Store;
 use crate::{Error, ErrorKind, Reason, Result};
 
@@ -211,17 +212,6 @@ fn view(tx: &mut ReadTx<'_>, who: &Caller, row: ContainerRow) -> Result<Containe
         settings: ContainerSettings::of(&row)?,
         container: rows::container(row, state)?,
     })
-}
-
-pub(super) fn standing_over(
-    tx: &mut ReadTx<'_>,
-    who: &Caller,
-    row: &ContainerRow,
-) -> Result<Standing> {
-    match tx.account(row.account_id)? {
-        Some(account) => standing::standing(tx, who, &account),
-        None => Ok(Standing::Stranger),
-    }
 }
 
 /// Whether a name can be one among all containers.

@@ -96,9 +96,7 @@ impl Store {
                 ));
             }
             while let Some(upload) = tx.uploads(row.id, b"", None, 1)?.pop() {
-                for part in tx.delete_upload(row.id, &upload.upload_id)? {
-                    writing::unlink(tx, &row, &part.list)?;
-                }
+                writing::drop_upload(tx, &row, &upload)?;
             }
             Ok(tx.delete_container(row.id)?)
         })

@@ -20,6 +20,7 @@ use crate::lane::Lane;
 use crate::lifecycle::with_expiry;
 use crate::lock::LOCK;
 use crate::permission::{self, ACCESS, ReadAction, TAGS, Target, permitted};
+use crate::place::{PLACE, Place};
 use crate::reader::load_node;
 use crate::request::{Body, CopyRequest, Description, Finish, Guards, Version};
 use crate::store::Store;
@@ -35,8 +36,10 @@ impl Store {
         let same = request.source.container == request.container
             && request.source.path == request.path
             && current;
-        let changes =
-            request.replace.is_some() || request.tags.is_some() || request.encryption.is_some();
+        let changes = request.replace.is_some()
+            || request.tags.is_some()
+            || request.class.is_some()
+            || request.encryption.is_some();
         if same && !changes && request.refuse_copy_onto_itself {
             let context = "the copy would change nothing: same object, same metadata";
             return Err(Error::new(ErrorKind::Invalid, context));
@@ -51,6 +54,8 @@ impl Store {
             return self.recode(who, request, source, body, encryption).await;
         }
         let description = merge(request.replace, request.tags, request.guards, &source);
+        let at = Place::of(&container, &source.attributes);
+        let class = request.class;
         let new = NewVersion {
             path: request.path,
             size: source.size,
@@ -59,21 +64,28 @@ impl Store {
             merkle: row.root,
             author: who.author().0,
             root,
+            place: at,
         };
         let condition = request.condition;
         let (source_account, name) = (container.account_id, request.container);
-        let target_account = {
+        let target = {
             let (who, name) = (who.clone(), name.clone());
             let path = new.path.clone();
             let target = move |tx: &mut ReadTx<'_>| {
                 let target = Target::Path(path.as_str().as_bytes());
                 permitted(tx, &who, &name, Action::PutObject, target)
             };
-            self.look(target).await?.account_id
+            self.look(target).await?
+        };
+        // Its blocks stay where they are; if they belong elsewhere, they are moved later.
+        let belongs = self.place_for(&target, class.as_deref())?;
+        let new = NewVersion {
+            place: new.place.bound_for(&belongs.array),
+            ..new
         };
         let mut blocks = NewBlocks::default();
-        if target_account != source_account {
-            blocks.nodes = load_references(self.lane(&container)?, &new.root).await?;
+        if target.account_id != source_account {
+            blocks.nodes = load_references(self.lane_of(&new.place)?, &new.root).await?;
         }
         let who = who.clone();
         self.commit(move |tx| {
@@ -86,7 +98,7 @@ impl Store {
             settle(tx, &who, &row, &new.path, &mut new.description)?;
             let serial = tx.lock_container(row.id)?.seq;
             writing::check(tx, &row, &new.path, &condition)?;
-            writing::link(tx, &row.array_name, &row, &new.root, &blocks)?;
+            writing::link(tx, &new.place.holder(row.account_id), &new.root, &blocks)?;
             let occasion = Occasion::new(Cause::Copy, &who);
             let version = writing::write_version(tx, &row, serial, new, &occasion)?;
             Ok(with_expiry(&row, rows::version(version, true)?))
@@ -116,7 +128,8 @@ impl Store {
         body: Body,
         encryption: Option<Encryption>,
     ) -> Result<Version> {
-        let description = merge(request.replace, request.tags, request.guards, &source);
+        let mut description = merge(request.replace, request.tags, request.guards, &source);
+        description.class = request.class;
         let mut put = recoded(body, source.size, encryption);
         // The bytes are the source's, so are its tag and checksums.
         let etag = source.etag;
@@ -156,13 +169,14 @@ fn merge(
 ) -> Description {
     let mut description = replace.unwrap_or_else(|| {
         let mut attributes = source.attributes.clone();
-        for namespace in [ACCESS, LOCK, TAGS, UPLOAD, SEALED] {
+        for namespace in [ACCESS, LOCK, TAGS, UPLOAD, SEALED, PLACE] {
             attributes.clear(namespace);
         }
         Description {
             content_type: source.content_type.clone(),
             attributes,
             guards: Guards::default(),
+            class: None,
         }
     });
     let pairs = |namespace: &str| -> Namespace {

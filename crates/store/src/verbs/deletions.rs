@@ -3,7 +3,7 @@
 //! Promises: what is retained or held stays; the conditions are judged on what is deleted.
 
 use dolium_access::Action;
-use dolium_catalog::{Cluster, ContainerRow, Versioning as RowVersioning, WriteTx};
+use dolium_catalog::{ChangeKind, Cluster, ContainerRow, Versioning as RowVersioning, WriteTx};
 
 use super::event::{Cause, Occasion};
 use super::objects::select;
@@ -15,7 +15,7 @@ use crate::names::{ContainerName, ObjectPath, Selector, Serial};
 use crate::permission::{self, Target};
 use crate::request::{DeleteRequest, Deleted};
 use crate::store::Store;
-use crate::{ErrorKind, Result};
+use crate::{ErrorKind, Result, expiry};
 
 impl Store {
     /// Deletes what the request addresses. Deleting what is not there is no error.
@@ -29,7 +29,12 @@ impl Store {
         let (who, container, path) = (who.clone(), container.clone(), path.clone());
         self.commit(move |tx| {
             let row = permission::find(tx, &who, &container)?;
+            let unversioned = row.versioning == RowVersioning::Off;
             match request.version {
+                // Where there are no versions, the null version is the object.
+                Some(Selector::Null) if request.leaves_gap && unversioned => {
+                    delete_current(tx, &who, &row, &path, &request)
+                }
                 None => delete_current(tx, &who, &row, &path, &request),
                 Some(version) => delete_version(tx, &who, &row, &path, version, &request),
             }
@@ -58,13 +63,16 @@ fn delete_current(
         });
     }
     writing::check(tx, container, path, &request.condition)?;
-    remove_current(
-        tx,
-        &Occasion::new(Cause::Delete, who),
-        container,
-        serial,
-        path,
-    )
+    let occasion = Occasion::new(Cause::Delete, who);
+    if request.leaves_gap && container.versioning == RowVersioning::Suspended {
+        let live = expiry::unended(tx.live(container.id, path.as_str().as_bytes())?)?;
+        writing::hide(tx, container, serial, path.as_str().as_bytes(), &occasion)?;
+        return Ok(Deleted {
+            absent: live.is_none(),
+            ..Deleted::default()
+        });
+    }
+    remove_current(tx, &occasion, container, serial, path)
 }
 
 /// What a deletion without a version does under the container's versioning.
@@ -77,17 +85,22 @@ pub(crate) fn remove_current(
 ) -> Result<Deleted> {
     let path = path.as_str().as_bytes();
     let who = occasion.who();
+    let live = tx.live(container.id, path)?;
+    let absent = expiry::unended(live.clone())?.is_none();
     if container.versioning == RowVersioning::Off {
-        let Some(gone) = tx.head(container.id, path)? else {
-            return Ok(Deleted::default());
-        };
-        lock::check_delete(tx, who, container, &gone, false)?;
-        writing::remove_version(tx, container, serial, &gone, occasion)?;
-        return Ok(Deleted::default());
+        if let Some(gone) = live {
+            lock::check_delete(tx, who, container, &gone, false)?;
+            writing::remove_version(tx, container, serial, &gone, occasion)?;
+        }
+        return Ok(Deleted {
+            absent,
+            ..Deleted::default()
+        });
     }
     let marker = writing::write_marker(tx, container, serial, path, who.author().0, occasion)?;
     Ok(Deleted {
         marker: Some((Serial(marker.serial), marker.null_version)),
+        absent,
         ..Deleted::default()
     })
 }
@@ -104,9 +117,23 @@ fn delete_version(
     let action = Action::DeleteObjectVersion;
     permission::require(tx, who, container, action, Target::Path(path))?;
     let serial = tx.lock_container(container.id)?.seq;
-    let head = tx.head(container.id, path)?;
-    let gone = match select(tx, container, path, head, version) {
+    let current = tx.current(container.id, path)?;
+    let occasion = Occasion::new(Cause::Delete, who);
+    let gone = match select(tx, container, path, current, version) {
         Ok(gone) => gone,
+        Err(error) if error.kind() == ErrorKind::NotFound && request.leaves_gap => {
+            let live = match version {
+                Selector::Null => expiry::unended(tx.live(container.id, path)?)?,
+                _ => None,
+            };
+            if live.is_some() {
+                writing::hide(tx, container, serial, path, &occasion)?;
+            }
+            return Ok(Deleted {
+                absent: live.is_none(),
+                ..Deleted::default()
+            });
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             request.condition.check_write(None)?;
             return Ok(Deleted::default());
@@ -115,8 +142,15 @@ fn delete_version(
     };
     request.condition.check_write(Some(Present::of(&gone)))?;
     lock::check_delete(tx, who, container, &gone, request.bypass_governance)?;
-    let occasion = Occasion::new(Cause::Delete, who);
-    writing::remove_version(tx, container, serial, &gone, &occasion)?;
+    if request.leaves_gap {
+        let was_live = gone.cluster == Cluster::Normal;
+        writing::take_version(tx, container, serial, &gone, &occasion)?;
+        if was_live {
+            writing::note_change(tx, container, serial, ChangeKind::Delete, &gone)?;
+        }
+    } else {
+        writing::remove_version(tx, container, serial, &gone, &occasion)?;
+    }
     let marker = gone.cluster == Cluster::Deleted;
     Ok(Deleted {
         marker: None,

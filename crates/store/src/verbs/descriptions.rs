@@ -17,13 +17,14 @@ use crate::envelope::SEALED;
 use crate::lock::{self, LOCK};
 use crate::names::{ContainerName, ObjectPath};
 use crate::permission::{ACCESS, TAGS, Target, permitted};
+use crate::place::PLACE;
 use crate::request::{Description, Guards, Version};
 use crate::rows::{decode_attributes, encode_attributes};
 use crate::store::Store;
-use crate::{Error, ErrorKind, Reason, Result, expiry, rows};
+use crate::{Error, ErrorKind, Reason, Result, expiry, rows, sharing};
 
 /// The namespaces that stay as they are, whatever an edit makes of them.
-pub(super) const KEPT: [&str; 7] = [ACCESS, LOCK, SEALED, CHECKSUM, UPLOAD, TAGS, OBJECT];
+pub(super) const KEPT: [&str; 8] = [ACCESS, LOCK, SEALED, CHECKSUM, UPLOAD, TAGS, PLACE, OBJECT];
 
 /// Changes a description inside the transaction; may run more than once.
 pub type DescriptionEdit = Arc<dyn Fn(&mut Description) -> Result<()> + Send + Sync>;
@@ -53,10 +54,14 @@ impl Store {
             }
             lock::check_delete(tx, &who, &container, &row, false)?;
             let after = edited(&row, &edit, &KEPT)?;
+            sharing::check_kind(tx, &who, &container, &row.path, &after.content_type)?;
             row.content_type = after.content_type;
             row.meta = encode_attributes(&after.attributes);
             row.created = now().0;
+            // Who last said what it is answers for what it refers to.
+            row.author = who.author();
             tx.update_version(&row)?;
+            sharing::apply(tx, &who, &container, &row.path, &after.guards.share)?;
             writing::note_change(tx, &container, seq, ChangeKind::Put, &row)?;
             expiry::remind(tx, &row)?;
             rows::version(row, true)
@@ -76,6 +81,7 @@ pub(super) fn edited(
         content_type: row.content_type.clone(),
         attributes: before.clone(),
         guards: Guards::default(),
+        class: None,
     };
     edit(&mut after)?;
     for namespace in kept {

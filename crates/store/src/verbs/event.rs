@@ -163,6 +163,17 @@ pub(crate) fn removed(
     push(tx, container, seq, kind, gone, occasion)
 }
 
+/// A rule of the container sent a version to another class, by the mutation `seq` of the container.
+pub(crate) fn sent(
+    tx: &mut WriteTx<'_>,
+    container: &ContainerRow,
+    seq: i64,
+    row: &VersionRow,
+    occasion: &Occasion<'_>,
+) -> Result<()> {
+    push(tx, container, seq, "LifecycleTransition", row, occasion)
+}
+
 fn push(
     tx: &mut WriteTx<'_>,
     container: &ContainerRow,

@@ -15,6 +15,7 @@ use crate::names::ObjectPath;
 use crate::permission::{self, ACCESS, ACL, ReadAction, TAGS, Target};
 use crate::request::{AclRequest, Description, Source, Version};
 use crate::rows::{self, decode_attributes, encode_attributes};
+use crate::sharing;
 use crate::store::Store;
 use crate::{Error, ErrorKind, Reason, Result};
 
@@ -27,8 +28,11 @@ pub(crate) fn settle(
     description: &mut Description,
 ) -> Result<()> {
     let guards = std::mem::take(&mut description.guards);
+    sharing::check_edit(tx, who, row, &guards.share)?;
+    description.guards.share = guards.share;
     let attributes = &mut description.attributes;
-    let path = Target::Path(path.as_str().as_bytes());
+    let at = path.as_str().as_bytes();
+    let path = Target::Path(at);
     // Whoever may write may say what the object begins with, unless a policy says no to just that.
     if guards.acl.is_some() {
         permission::refuse_denied(tx, who, row, Action::PutObjectAcl, path)?;
@@ -36,7 +40,7 @@ pub(crate) fn settle(
     if attributes.namespace(TAGS).next().is_some() {
         permission::refuse_denied(tx, who, row, Action::PutObjectTagging, path)?;
     }
-    if let Some(acl) = new_acl(tx, who, row, guards.acl)? {
+    if let Some(acl) = new_acl(tx, who, row, at, guards.acl)? {
         attributes.set(ACCESS, ACL, encode_acl(&acl));
     }
     if guards.retention.is_some() || guards.hold {
@@ -63,12 +67,18 @@ fn new_acl(
     tx: &mut ReadTx<'_>,
     who: &Caller,
     row: &ContainerRow,
+    path: &[u8],
     asked: Option<AclRequest>,
 ) -> Result<Option<Acl>> {
     let foreign = who
         .principal()
         .is_none_or(|user| user.account_id != row.account_id && !user.admin);
     if asked.is_none() && !foreign {
+        return Ok(None);
+    }
+    if foreign && sharing::writes_for_owner(tx, who, row, path)? {
+        // Where the owner lets others write, all is the owner's.
+        refuse_lists(asked.as_ref())?;
         return Ok(None);
     }
     let attributes = decode_attributes(&row.attributes)?;

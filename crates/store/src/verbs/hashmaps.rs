@@ -26,6 +26,7 @@ use crate::ingest::{NewBlocks, Taken};
 use crate::lane::Lane;
 use crate::names::{ContainerName, ObjectPath, Selector};
 use crate::permission::{Target, permitted};
+use crate::place::Place;
 use crate::reader::ExtentWalk;
 use crate::request::{Condition, Description, Source, Version};
 use crate::standing::Standing;
@@ -91,7 +92,8 @@ impl Store {
             Found::All(lens) => lens,
             Found::Missing(missing) => return Ok(MapOutcome::Missing(missing)),
         };
-        let taken = self.compose_map(&row, &map, lens).await?;
+        let place = self.place_for(&row, description.class.as_deref())?;
+        let taken = self.compose_map(&row, &place, &map, lens).await?;
         let mut named = map.hashes.clone();
         if cuts_last(&map, block_len(&row)?, lens) {
             // Nothing refers to it: what the object shows of it has another name.
@@ -105,6 +107,7 @@ impl Store {
             merkle: taken.merkle.map(|root| root.as_bytes().to_vec()),
             author: who.author().0,
             root: taken.root,
+            place,
         };
         let version = self
             .commit_map(who, container, condition, new, taken.blocks, named)
@@ -228,10 +231,11 @@ impl Store {
     async fn compose_map(
         &self,
         container: &ContainerRow,
+        place: &Place,
         map: &Hashmap,
         last_len: i64,
     ) -> Result<Taken> {
-        let lane = self.lane(container)?;
+        let lane = self.lane_of(place)?;
         let block_len = block_len(container)?;
         let mut composer = Composer::new(lane, container, map.size)?;
         let mut left = map.size;
@@ -267,7 +271,7 @@ impl Store {
             settle(tx, &who, &row, &new.path, &mut new.description)?;
             let serial = tx.lock_container(row.id)?.seq;
             writing::check(tx, &row, &new.path, &condition)?;
-            writing::link(tx, &row.array_name, &row, &new.root, &blocks)?;
+            writing::link(tx, &new.place.holder(row.account_id), &new.root, &blocks)?;
             tx.forget_uploaded(row.account_id, &hashes)?;
             let occasion = Occasion::new(Cause::Put, &who);
             let version = writing::write_version(tx, &row, serial, new, &occasion)?;
@@ -321,7 +325,8 @@ impl Opened {
     /// The names of the object's blocks, each of [`Self::block_len`] but the last. What does not consist of
     /// such blocks (parts of odd lengths, encrypted objects) is read for it.
     pub fn hashes(&self) -> Result<BoxStream<'static, Result<BlockId>>> {
-        let lane = self.store.lane(&self.container)?.clone();
+        let place = Place::of_meta(&self.container, &self.row.meta)?;
+        let lane = self.store.lane_of(&place)?.clone();
         let size = self.version().size;
         if self.version().root.is_some() {
             let root = Node::decode(&self.row.list)?;

@@ -6,6 +6,7 @@ use dolium_catalog::{ListItem, ListQuery, VersionListItem, VersionListQuery, Ver
 use crate::caller::Caller;
 use crate::names::{ContainerName, Selector};
 use crate::permission::{Target, permitted};
+use crate::place::with_array;
 use crate::request::{ListEntry, ListPage, ListRequest};
 use crate::rows;
 use crate::store::Store;
@@ -38,7 +39,9 @@ impl Store {
             let mut entries = Vec::with_capacity(page.items.len());
             for item in page.items {
                 entries.push(match item {
-                    ListItem::Object(object) => ListEntry::Version(rows::summary(*object, true)?),
+                    ListItem::Object(object) => {
+                        ListEntry::Version(with_array(&row, rows::summary(*object, true)?))
+                    }
                     ListItem::Prefix(prefix) => ListEntry::Prefix(utf8(prefix)?),
                 });
             }
@@ -50,7 +53,8 @@ impl Store {
         .await
     }
 
-    /// A page of all versions and common prefixes, within a path from the newest to the oldest.
+    /// A page of all versions and common prefixes, within a path from the newest to the oldest unless
+    /// downwards.
     pub async fn list_versions(
         &self,
         who: &Caller,
@@ -73,9 +77,11 @@ impl Store {
                     let serial = match request.after_version {
                         None | Some(Selector::Current) => None,
                         Some(Selector::Serial(serial)) => Some(serial.0),
-                        Some(Selector::Null) => tx
-                            .null_version(row.id, &path)?
-                            .map(|version| version.serial),
+                        Some(Selector::Null) => {
+                            let null = tx.null_version(row.id, &path)?;
+                            let newest = Some(i64::MAX).filter(|_| !request.downwards);
+                            null.map(|version| version.serial).or(newest)
+                        }
                     };
                     Some(VersionMarker { path, serial })
                 }
@@ -85,13 +91,16 @@ impl Store {
                 after,
                 delimiter: delimiter(request.delimiter),
                 limit: request.limit.min(PAGE_ENTRIES_MAX),
+                until: request.until.map(String::into_bytes),
+                downwards: request.downwards,
             };
             let page = tx.list_versions(row.id, &query)?;
             let mut entries = Vec::with_capacity(page.items.len());
             for item in page.items {
                 entries.push(match item {
                     VersionListItem::Version(item) => {
-                        ListEntry::Version(rows::summary(item.version, item.latest)?)
+                        let version = rows::summary(item.version, item.latest)?;
+                        ListEntry::Version(with_array(&row, version))
                     }
                     VersionListItem::Prefix(prefix) => ListEntry::Prefix(utf8(prefix)?),
                 });

@@ -86,7 +86,7 @@ impl Store {
             ));
         }
         let lens: Vec<i64> = blocks.iter().map(|block| block.len() as i64).collect();
-        let (ids, packs) = store_loose(self.lane(container)?, blocks).await?;
+        let (ids, packs) = store_loose(self.lane_named(&container.array_name)?, blocks).await?;
         let noted: Vec<(BlockId, i64)> = ids.iter().copied().zip(lens).collect();
         self.note_batch(container, noted, packs).await?;
         names.extend(ids);
@@ -105,6 +105,7 @@ impl Store {
             for (pack, entries) in &packs {
                 let block = |entry: &PackEntry| BlockRow {
                     id: entry.id,
+                    array_name: container.array_name.clone(),
                     pack: pack.id,
                     start: entry.offset.into(),
                     sealed_len: entry.sealed_len.into(),
@@ -151,7 +152,7 @@ impl Store {
             let context = "the account has no such block";
             return Err(Error::because(ErrorKind::NotFound, reason, context));
         }
-        read_named(self.lane(&row)?, name).await
+        read_named(self.lane_named(&row.array_name)?, name).await
     }
 
     /// A container of an account that the caller owns.

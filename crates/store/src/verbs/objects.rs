@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use dolium_access::Action;
 use dolium_block::Node;
-use dolium_catalog::{Cluster, ContainerRow, ReadTx, VersionRow};
+use dolium_catalog::{Cluster, ContainerRow, ReadTx, VersionRow, Versioning as RowVersioning};
 use futures::stream::BoxStream;
 
 use super::event::{Cause, Occasion};
@@ -19,6 +19,7 @@ use crate::ingest::{self, Ingested};
 use crate::lifecycle::with_expiry;
 use crate::names::{ContainerName, ObjectPath, Selector, Serial};
 use crate::permission::{self, ReadAction, Target, permitted};
+use crate::place::Place;
 use crate::request::{ByteRange, Condition, Description, PutRequest, Reading, Source, Version};
 use crate::store::Store;
 use crate::{Error, ErrorKind, Reason, Result, expiry, reader, rows};
@@ -58,7 +59,8 @@ impl Store {
         let key = encryption
             .and_then(|encryption| envelope::begin(&self.inner.keys, &encryption, attributes));
         let (keystream, salt) = key.as_ref().map(envelope::segment).unzip();
-        let (lane, chunking) = (self.lane(&row)?, rows::chunking(&row)?);
+        let place = self.place_for(&row, description.class.as_deref())?;
+        let (lane, chunking) = (self.lane_of(&place)?, rows::chunking(&row)?);
         let ingested = ingest::ingest(lane, chunking, put, keystream).await?;
         let Ingested {
             root,
@@ -81,6 +83,7 @@ impl Store {
             merkle: merkle.map(|root| root.as_bytes().to_vec()),
             author: who.author().0,
             root,
+            place,
         };
         let (who, container) = (who.clone(), container.clone());
         self.commit(move |tx| {
@@ -90,7 +93,12 @@ impl Store {
             settle(tx, &who, &row, &new.path, &mut new.description)?;
             let serial = tx.lock_container(row.id)?.seq;
             writing::check(tx, &row, &new.path, &condition)?;
-            writing::link(tx, &row.array_name, &row, &new.root, &new_blocks)?;
+            writing::link(
+                tx,
+                &new.place.holder(row.account_id),
+                &new.root,
+                &new_blocks,
+            )?;
             let occasion = Occasion::new(cause, &who);
             let version = writing::write_version(tx, &row, serial, new, &occasion)?;
             Ok(with_expiry(&row, rows::version(version, true)?))
@@ -139,7 +147,8 @@ impl Store {
         let key = envelope::open(&self.inner.keys, &attributes, key)?;
         let root = Node::decode(&row.list)?;
         let start = range.start;
-        let body = reader::stream(self.lane(container)?.clone(), root, range);
+        let lane = self.lane_of(&Place::of(container, &attributes))?;
+        let body = reader::stream(lane.clone(), root, range);
         match key {
             None => Ok(body),
             Some(key) => envelope::plain(key, &attributes, start, body),
@@ -229,11 +238,11 @@ pub(super) fn select(
     tx: &mut ReadTx<'_>,
     container: &ContainerRow,
     path: &[u8],
-    head: Option<VersionRow>,
+    current: Option<VersionRow>,
     version: Selector,
 ) -> Result<VersionRow> {
     let (row, reason) = match version {
-        Selector::Current => (head, Reason::NoSuchObject),
+        Selector::Current => (current, Reason::NoSuchObject),
         Selector::Serial(serial) => (
             tx.version(container.id, path, serial.0)?,
             Reason::NoSuchVersion,
@@ -253,11 +262,14 @@ pub(crate) fn existing(
     action: ReadAction,
 ) -> Result<(VersionRow, bool)> {
     let path = source.path.as_str().as_bytes();
-    let head = tx.head(container.id, path)?;
-    let head_serial = head.as_ref().map(|head| head.serial);
-    let found = select(tx, container, path, head, source.version).and_then(|row| {
+    let current = tx.current(container.id, path)?;
+    let current_serial = current.as_ref().map(|current| current.serial);
+    // What has ended is not shown any more; among the versions it stays what it was.
+    let as_object =
+        source.version == Selector::Current || container.versioning == RowVersioning::Off;
+    let found = select(tx, container, path, current, source.version).and_then(|row| {
         if row.cluster != Cluster::Deleted {
-            if expiry::has_ended(&row)? && !sees_expired(tx, who, container)? {
+            if as_object && expiry::has_ended(&row)? && !sees_expired(tx, who, container)? {
                 let reason = Reason::NoSuchObject;
                 return Err(Error::because(
                     ErrorKind::NotFound,
@@ -275,14 +287,14 @@ pub(crate) fn existing(
     match found {
         Ok(row) => {
             permission::require(tx, who, container, action, Target::Version(&row))?;
-            let current = head_serial == Some(row.serial);
+            let current = current_serial == Some(row.serial);
             Ok((row, current))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let mut context = who.context().clone();
             context.set("s3:prefix", source.path.as_str());
             let who = who.clone().with_context(context);
-            permission::require_knowing(tx, &who, container, action)?;
+            permission::require_knowing(tx, &who, container, action, path)?;
             Err(error)
         }
         Err(error) => Err(error),

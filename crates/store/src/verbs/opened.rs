@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use dolium_catalog::{ContainerRow, VersionRow};
+use dolium_catalog::{ContainerRow, ReadTx, VersionRow};
 use futures::stream::BoxStream;
 
 use crate::caller::Caller;
@@ -11,7 +11,7 @@ use crate::envelope::{self, CustomerKey};
 use crate::permission::ReadAction;
 use crate::request::{Source, Version};
 use crate::store::Store;
-use crate::{Error, ErrorKind, Reason, Result, rows};
+use crate::{Error, ErrorKind, Reason, Result, rows, sharing};
 
 /// See the module.
 pub struct Opened {
@@ -22,6 +22,7 @@ pub struct Opened {
     key: Option<CustomerKey>,
     /// The attributes of the account.
     account: Vec<u8>,
+    tells_sharing: bool,
 }
 
 impl Store {
@@ -29,7 +30,12 @@ impl Store {
     pub async fn open_object(&self, who: &Caller, source: &Source) -> Result<Opened> {
         let (container, row, current) = self.open_source(who, source, ReadAction::GET).await?;
         let id = container.account_id;
-        let account = self.look(move |tx| Ok(tx.account_attributes(id)?)).await?;
+        let (here, owns) = (container.id, who.owns(id));
+        let look = move |tx: &mut ReadTx<'_>| {
+            let is_any = sharing::is_any(tx, here)?;
+            Ok((tx.account_attributes(id)?, is_any))
+        };
+        let (account, is_any) = self.look(look).await?;
         let version = rows::version(row.clone(), current)?;
         envelope::open(&self.inner.keys, &version.attributes, source.key.as_ref())?;
         Ok(Opened {
@@ -39,6 +45,7 @@ impl Store {
             row,
             key: source.key.clone(),
             account,
+            tells_sharing: is_any || !owns,
         })
     }
 }
@@ -52,6 +59,12 @@ impl Opened {
     /// The number of its container.
     pub fn container_id(&self) -> i64 {
         self.container.id.0
+    }
+
+    /// Whether [`Store::sharing_of`] can have anything to tell of it: an owner whose container shares
+    /// nothing need not ask.
+    pub fn tells_sharing(&self) -> bool {
+        self.tells_sharing
     }
 
     /// A setting that a protocol keeps of the container or, where that says nothing, of its account.

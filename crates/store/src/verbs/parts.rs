@@ -2,7 +2,7 @@
 
 use dolium_access::Action;
 use dolium_block::Node;
-use dolium_catalog::{PartRow, UploadRow};
+use dolium_catalog::{ContainerRow, PartRow, UploadRow};
 
 use super::objects::resolve;
 use super::uploads::{PART_NUMBER_MAX, find_upload};
@@ -14,6 +14,7 @@ use crate::envelope::{self, Encryption, ObjectKey, PART_SALT};
 use crate::ingest::{self, Ingested, Intake, NewBlocks, Taken};
 use crate::names::{ContainerName, ObjectPath};
 use crate::permission::ReadAction;
+use crate::place::Place;
 use crate::reader::ExtentWalk;
 use crate::request::{Body, ByteRange, Finish, Part, PutRequest, Source};
 use crate::store::Store;
@@ -43,9 +44,10 @@ impl Store {
         let (row, upload) = self
             .open_upload(who, container, path, upload_id, Action::PutObject)
             .await?;
-        let key = self.part_key(upload, put.encryption.as_ref())?;
+        let lane = self.lane_of(&rows::place_of_upload(&row, &upload)?)?;
+        let key = self.part_key(&row, upload, put.encryption.as_ref())?;
         let (keystream, salt) = key.as_ref().map(envelope::segment).unzip();
-        let (lane, chunking) = (self.lane(&row)?, rows::chunking(&row)?);
+        let chunking = rows::chunking(&row)?;
         let ingested = ingest::ingest(lane, chunking, put, keystream).await?;
         let Ingested {
             root,
@@ -70,8 +72,13 @@ impl Store {
     }
 
     /// The key of the object that an upload becomes; `None` when its bytes stay as they are.
-    fn part_key(&self, upload: UploadRow, given: Option<&Encryption>) -> Result<Option<ObjectKey>> {
-        let attributes = rows::upload(upload)?.description.attributes;
+    fn part_key(
+        &self,
+        container: &ContainerRow,
+        upload: UploadRow,
+        given: Option<&Encryption>,
+    ) -> Result<Option<ObjectKey>> {
+        let attributes = rows::upload(container, upload)?.description.attributes;
         let given = match given {
             Some(Encryption::Customer(key)) => Some(key),
             _ => None,
@@ -79,7 +86,8 @@ impl Store {
         envelope::open(&self.inner.keys, &attributes, given)
     }
 
-    /// Makes a part of a range of an object. No data moves, unless source or upload are encrypted.
+    /// Makes a part of a range of an object. No data moves, unless source or upload are encrypted, or are kept
+    /// in different arrays.
     #[expect(
         clippy::too_many_arguments,
         reason = "a part of an upload and a range of a source have this many names"
@@ -115,7 +123,10 @@ impl Store {
         }
         let range = resolve(range, whole)?;
         let size = range.end - range.start;
-        let sealed = self.part_key(upload, encryption.as_ref())?.is_some();
+        let lane = self.lane_of(&rows::place_of_upload(&target, &upload)?)?;
+        let sealed = self
+            .part_key(&target, upload, encryption.as_ref())?
+            .is_some();
         let attributes = rows::decode_attributes(&row.meta)?;
         let opened = envelope::open(&self.inner.keys, &attributes, source.key.as_ref())?;
         if sealed || opened.is_some() {
@@ -126,9 +137,13 @@ impl Store {
                 .await;
         }
         let root = Node::decode(&row.list)?;
-        let mut walk = ExtentWalk::new(self.lane(&from)?.clone(), root, range);
-        let mut intake = Intake::new(self.lane(&target)?, None);
+        let source_lane = self.lane_of(&Place::of(&from, &attributes))?;
+        let mut walk = ExtentWalk::new(source_lane.clone(), root, range);
+        let mut intake = Intake::new(lane, None);
         while let Some(extent) = walk.next().await? {
+            if source_lane.array.name() != lane.array.name() {
+                intake.carry(source_lane, extent.id).await?;
+            }
             intake.append(extent).await?;
         }
         let Taken { root, blocks, .. } = intake.finish().await?;
@@ -162,7 +177,9 @@ impl Store {
         self.commit(move |tx| {
             let action = Action::PutObject;
             let (row, upload) = find_upload(tx, &who, &container, &path, &upload_id, action)?;
-            writing::link(tx, &row.array_name, &row, &new.root, &new.blocks)?;
+            let place = rows::place_of_upload(&row, &upload)?;
+            let holder = place.holder(row.account_id);
+            writing::link(tx, &holder, &new.root, &new.blocks)?;
             let part = PartRow {
                 container_id: row.id,
                 upload_id: upload.upload_id,
@@ -175,7 +192,7 @@ impl Store {
                 list: new.root.encode(),
             };
             if let Some(old) = tx.put_part(&part)? {
-                writing::unlink(tx, &row, &old.list)?;
+                writing::unlink(tx, &holder, &old.list)?;
             }
             rows::part(&part)
         })

@@ -315,7 +315,7 @@ impl Store {
         Ok(names.into_iter().collect())
     }
 
-    /// The names by which users are known: that of the account that one owns, or that of its login.
+    /// The names by which users are known, as shares have them.
     pub async fn names_of_users(&self, ids: Vec<i64>) -> Result<BTreeMap<i64, String>> {
         self.look(move |tx| {
             let mut names = BTreeMap::new();
@@ -339,7 +339,7 @@ fn name_of_user(tx: &mut ReadTx<'_>, id: UserId) -> Result<Option<String>> {
     };
     let login = tx.login_of_user(id)?;
     if let Some(login) = login.filter(|login| login.role == dolium_catalog::Role::Member) {
-        return Ok(Some(login.name));
+        return Ok(Some(dolium_catalog::member_grantee(&login.name)));
     }
     Ok(tx.account(user.account_id)?.map(|account| account.name))
 }

@@ -22,6 +22,7 @@ use crate::envelope::SEALED;
 use crate::ingest::{NewBlocks, Taken, wrong_len};
 use crate::names::{ContainerName, ObjectPath};
 use crate::permission::{ReadAction, Target, permitted};
+use crate::place::Place;
 use crate::request::{Body, Condition, Source, Version};
 use crate::rows::mentions;
 use crate::store::Store;
@@ -53,6 +54,13 @@ pub struct Patch {
 struct Base {
     container: ContainerRow,
     row: VersionRow,
+}
+
+impl Base {
+    /// Where its content lies.
+    fn at(&self) -> Result<Place> {
+        Place::of_meta(&self.container, &self.row.meta)
+    }
 }
 
 /// A patched object that is durable and not committed.
@@ -118,11 +126,11 @@ impl Store {
     async fn with_body(
         &self,
         base: &Base,
-        (offset, len, total, truncate): Place,
+        (offset, len, total, truncate): Span,
         mut body: Body,
     ) -> Result<Patched> {
         let size = base.row.size as u64;
-        let lane = self.lane(&base.container)?;
+        let lane = self.lane_of(&base.at()?)?;
         let content = Content::of(lane, &base.container, &base.row, &base.container)?;
         let mut composer = Composer::new(lane, &base.container, truncate.unwrap_or(u64::MAX))?;
         composer.range(&content, 0..offset, false).await?;
@@ -154,15 +162,16 @@ impl Store {
         &self,
         who: &Caller,
         base: &Base,
-        (offset, len, total, truncate): Place,
+        (offset, len, total, truncate): Span,
         source: &Source,
     ) -> Result<Patched> {
         let (from, row, _) = self.open_source(who, source, ReadAction::GET).await?;
         refuse_sealed(&row)?;
         let size = base.row.size as u64;
-        let lane = self.lane(&base.container)?;
+        let lane = self.lane_of(&base.at()?)?;
         let content = Content::of(lane, &base.container, &base.row, &base.container)?;
-        let added = Content::of(self.lane(&from)?, &from, &row, &base.container)?;
+        let from_place = Place::of_meta(&from, &row.meta)?;
+        let added = Content::of(self.lane_of(&from_place)?, &from, &row, &base.container)?;
         let len = len.unwrap_or(added.len());
         if len > added.len() {
             let context = "the source is shorter than the range";
@@ -209,7 +218,11 @@ impl Store {
             for namespace in [CHECKSUM, UPLOAD] {
                 description.attributes.clear(namespace);
             }
-            writing::link(tx, &container.array_name, &container, &root, &blocks)?;
+            // It stays in the array that it is in, and goes where it is to go.
+            let at = Place::of_meta(&container, &base.meta)?;
+            let place = Place::of_meta(&container, &live.meta)?;
+            let place = at.bound_for(place.destination());
+            writing::link(tx, &place.holder(container.account_id), &root, &blocks)?;
             let new = NewVersion {
                 path: ObjectPath::new(String::from_utf8_lossy(&base.path))?,
                 size,
@@ -218,6 +231,7 @@ impl Store {
                 merkle: merkle.clone(),
                 author: who.author().0,
                 root: root.clone(),
+                place,
             };
             let occasion = Occasion::new(Cause::Put, &who);
             let version = writing::write_version(tx, &container, serial, new, &occasion)?;
@@ -228,7 +242,7 @@ impl Store {
 }
 
 /// Offset, length, total length, and the most that stays.
-type Place = (u64, Option<u64>, Option<u64>, Option<u64>);
+type Span = (u64, Option<u64>, Option<u64>, Option<u64>);
 
 fn check_place(patch: &Patch, offset: u64, size: u64) -> Result<()> {
     let end = patch.len.map_or(offset, |len| offset.saturating_add(len));

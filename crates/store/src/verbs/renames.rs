@@ -10,7 +10,9 @@ use super::writing::{self, NewVersion};
 use crate::caller::Caller;
 use crate::condition::Present;
 use crate::ingest::NewBlocks;
+use crate::lifecycle::with_expiry;
 use crate::permission::{self, ReadAction, Target};
+use crate::place::Place;
 use crate::request::{Description, Guards, RenameRequest, Version};
 use crate::rows;
 use crate::store::Store;
@@ -37,13 +39,9 @@ impl Store {
             let serial = tx.lock_container(container.id)?.seq;
             writing::check(tx, &container, &request.path, &request.condition)?;
             let root = Node::decode(&row.list)?;
-            writing::link(
-                tx,
-                &container.array_name,
-                &container,
-                &root,
-                &NewBlocks::default(),
-            )?;
+            let place = Place::of_meta(&container, &row.meta)?;
+            let holder = place.holder(container.account_id);
+            writing::link(tx, &holder, &root, &NewBlocks::default())?;
             let new = NewVersion {
                 path: request.path.clone(),
                 size: row.size as u64,
@@ -52,16 +50,18 @@ impl Store {
                     content_type: row.content_type.clone(),
                     attributes: rows::decode_attributes(&row.meta)?,
                     guards: Guards::default(),
+                    class: None,
                 },
                 merkle: row.root.clone(),
                 author: row.author.0,
                 root,
+                place,
             };
             let occasion = Occasion::new(Cause::Rename, &who);
             let version = writing::write_version(tx, &container, serial, new, &occasion)?;
             let serial = tx.lock_container(container.id)?.seq;
             remove_current(tx, &occasion, &container, serial, &source.path)?;
-            rows::version(version, true)
+            Ok(with_expiry(&container, rows::version(version, true)?))
         })
         .await
     }

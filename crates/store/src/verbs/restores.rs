@@ -21,6 +21,7 @@ use crate::ingest::NewBlocks;
 use crate::lock::LOCK;
 use crate::names::{ContainerName, Instant, ObjectPath};
 use crate::permission::{self, ACCESS, Target};
+use crate::place::{PLACE, Place};
 use crate::request::{Description, Guards};
 use crate::store::Store;
 use crate::{Error, ErrorKind, Reason, Result, rows};
@@ -150,7 +151,7 @@ fn write_again(
     let live = tx.live(container.id, &old.path)?;
     let words = |row: &VersionRow| -> Result<_> {
         let mut attributes = rows::decode_attributes(&row.meta)?;
-        for namespace in [ACCESS, LOCK] {
+        for namespace in [ACCESS, LOCK, PLACE] {
             attributes.clear(namespace);
         }
         Ok(attributes)
@@ -165,8 +166,9 @@ fn write_again(
     let target = Target::Path(&old.path);
     permission::require(tx, who, container, Action::PutObject, target)?;
     let root = Node::decode(&old.list)?;
-    let array = container.array_name.clone();
-    writing::link(tx, &array, container, &root, &NewBlocks::default())?;
+    let place = Place::of_meta(container, &old.meta)?;
+    let holder = place.holder(container.account_id);
+    writing::link(tx, &holder, &root, &NewBlocks::default())?;
     let serial = tx.lock_container(container.id)?.seq;
     let new = NewVersion {
         path: path(&old.path)?,
@@ -176,10 +178,12 @@ fn write_again(
             content_type: old.content_type,
             attributes,
             guards: Guards::default(),
+            class: None,
         },
         merkle: old.root,
         author: who.author().0,
         root,
+        place,
     };
     writing::write_version(tx, container, serial, new, &Occasion::new(Cause::Copy, who))?;
     Ok(true)

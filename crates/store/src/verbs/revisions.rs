@@ -12,10 +12,11 @@ use crate::ingest::NewBlocks;
 use crate::lock;
 use crate::names::{ContainerName, ObjectPath};
 use crate::permission::{Target, permitted};
+use crate::place::Place;
 use crate::request::{Condition, Version};
 use crate::rows::encode_attributes;
 use crate::store::Store;
-use crate::{Error, ErrorKind, Reason, Result, expiry, rows};
+use crate::{Error, ErrorKind, Reason, Result, expiry, rows, sharing};
 
 impl Store {
     /// Writes a version with the same content and other words. Gives `None` when the words are the same: then
@@ -40,6 +41,7 @@ impl Store {
             let same = description.content_type == row.content_type
                 && encode_attributes(&description.attributes) == row.meta;
             if same {
+                sharing::apply(tx, &who, &container, &row.path, &description.guards.share)?;
                 return Ok(None);
             }
             if container.versioning != dolium_catalog::Versioning::On {
@@ -47,8 +49,9 @@ impl Store {
                 lock::check_delete(tx, &who, &container, &row, false)?;
             }
             let root = Node::decode(&row.list)?;
-            let array = container.array_name.clone();
-            writing::link(tx, &array, &container, &root, &NewBlocks::default())?;
+            let place = Place::of_meta(&container, &row.meta)?;
+            let holder = place.holder(container.account_id);
+            writing::link(tx, &holder, &root, &NewBlocks::default())?;
             let new = NewVersion {
                 path: path.clone(),
                 size: row.size as u64,
@@ -57,6 +60,7 @@ impl Store {
                 merkle: row.root.clone(),
                 author: who.author().0,
                 root,
+                place,
             };
             let occasion = Occasion::new(Cause::Put, &who);
             let version = writing::write_version(tx, &container, serial, new, &occasion)?;

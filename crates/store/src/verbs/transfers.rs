@@ -31,6 +31,7 @@ use crate::ingest::NewBlocks;
 use crate::lock::{self, LOCK};
 use crate::names::{ContainerName, ObjectPath, Selector};
 use crate::permission::{self, ACCESS, ReadAction, Target, permitted};
+use crate::place::Place;
 use crate::request::{Condition, Description, Guards, Source, Version};
 use crate::standing::Standing;
 use crate::store::Store;
@@ -75,6 +76,8 @@ struct Prepared {
     root: Node,
     merkle: Option<Vec<u8>>,
     blocks: NewBlocks,
+    /// Where the content lies, and where it is to go.
+    place: Place,
     /// Whether the source must still be what is current.
     is_current: bool,
     is_top: bool,
@@ -177,7 +180,9 @@ impl Store {
         (row, path, is_current, is_top): (VersionRow, ObjectPath, bool, bool),
     ) -> Result<Prepared> {
         let Ways { from, to, .. } = ways;
+        let at = Place::of_meta(from, &row.meta)?;
         let mut prepared = Prepared {
+            place: at.clone(),
             root: Node::decode(&row.list)?,
             merkle: row.root.clone(),
             blocks: NewBlocks::default(),
@@ -191,17 +196,22 @@ impl Store {
         }
         refuse_sealed(&prepared.row)?;
         if !same_grid(from, to) && prepared.row.size > 0 {
-            let content = Content::of(self.lane(from)?, from, &prepared.row, to)?;
-            let mut composer = Composer::new(self.lane(to)?, to, u64::MAX)?;
+            let content = Content::of(self.lane_of(&at)?, from, &prepared.row, to)?;
+            prepared.place = Place::in_array(&to.array_name);
+            let mut composer = Composer::new(self.lane_of(&prepared.place)?, to, u64::MAX)?;
             composer.range(&content, 0..content.len(), true).await?;
             let (taken, _) = composer.finish().await?;
             prepared.root = taken.root;
             prepared.merkle = taken.merkle.map(|root| root.as_bytes().to_vec());
             prepared.blocks = taken.blocks;
-        } else if from.account_id != to.account_id {
-            let lane = self.lane(from)?;
+            return Ok(prepared);
+        }
+        if from.account_id != to.account_id {
+            let lane = self.lane_of(&at)?;
             prepared.blocks.nodes = load_references(lane, &prepared.root).await?;
         }
+        // Its blocks stay where they are, and are moved later if they belong elsewhere.
+        prepared.place = at.bound_for(&to.array_name);
         Ok(prepared)
     }
 
@@ -312,7 +322,7 @@ fn write_one(
     }
     let same_place = from.id == to.id && one.path.as_str().as_bytes() == one.row.path;
     let description = describe(tx, &to, transfer, one, same_place)?;
-    writing::link(tx, &to.array_name, &to, &one.root, &one.blocks)?;
+    writing::link(tx, &one.place.holder(to.account_id), &one.root, &one.blocks)?;
     let cause = if transfer.moves {
         Cause::Rename
     } else {
@@ -336,6 +346,7 @@ fn write_one(
         merkle: one.merkle.clone(),
         author: who.author().0,
         root: one.root.clone(),
+        place: one.place.clone(),
     };
     writing::write_version(tx, &to, serial, new, &occasion).map(Some)
 }
@@ -353,6 +364,7 @@ fn describe(
         content_type: one.row.content_type.clone(),
         attributes,
         guards: Guards::default(),
+        class: None,
     };
     if one.is_top {
         (transfer.edit)(&mut description)?;

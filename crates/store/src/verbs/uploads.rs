@@ -26,7 +26,7 @@ pub(super) const UPLOAD_ID: &str = "id";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UploadEntry {
     /// An upload in progress.
-    Upload(Upload),
+    Upload(Box<Upload>),
     /// A common prefix.
     Prefix(String),
 }
@@ -49,6 +49,8 @@ impl Store {
             let row = permitted(tx, &who, &container, Action::PutObject, target)?;
             let mut description = description.clone();
             settle(tx, &who, &row, &path, &mut description)?;
+            let place = store.place_for(&row, description.class.as_deref())?;
+            place.note(&row, &mut description.attributes);
             if let Some(encryption) = store.encryption_for(&row, encryption.clone())? {
                 let attributes = &mut description.attributes;
                 envelope::begin(&store.inner.keys, &encryption, attributes);
@@ -56,7 +58,7 @@ impl Store {
             let account_id = who
                 .principal()
                 .map_or(row.account_id, |user| user.account_id);
-            let row = UploadRow {
+            let upload = UploadRow {
                 container_id: row.id,
                 upload_id: upload_id.clone(),
                 path: path.as_str().as_bytes().to_vec(),
@@ -65,8 +67,8 @@ impl Store {
                 created: now().0,
                 meta: rows::encode_upload_meta(&description),
             };
-            tx.create_upload(&row)?;
-            rows::upload(row)
+            tx.create_upload(&upload)?;
+            rows::upload(&row, upload)
         })
         .await
     }
@@ -80,10 +82,10 @@ impl Store {
         upload_id: &str,
         action: Action,
     ) -> Result<Upload> {
-        let (_, row) = self
+        let (container, row) = self
             .open_upload(who, container, path, upload_id, action)
             .await?;
-        rows::upload(row)
+        rows::upload(&container, row)
     }
 
     pub(super) async fn open_upload(
@@ -113,10 +115,7 @@ impl Store {
         self.commit(move |tx| {
             let action = Action::AbortMultipartUpload;
             let (row, upload) = find_upload(tx, &who, &container, &path, &upload_id, action)?;
-            for part in tx.delete_upload(row.id, &upload.upload_id)? {
-                writing::unlink(tx, &row, &part.list)?;
-            }
-            Ok(())
+            writing::drop_upload(tx, &row, &upload)
         })
         .await
     }
@@ -188,7 +187,7 @@ fn uploads_page(
             upload_id: Some(last.upload_id.clone()),
         };
         for upload in page {
-            let upload = rows::upload(upload)?;
+            let upload = rows::upload(row, upload)?;
             let entry = fold(upload, prefix, delimiter);
             if let UploadEntry::Prefix(common) = &entry {
                 let repeated = entries.last() == Some(&entry);
@@ -215,6 +214,6 @@ fn fold(upload: Upload, prefix: &str, delimiter: Option<&str>) -> UploadEntry {
         });
     match found {
         Some(common) => UploadEntry::Prefix(common),
-        None => UploadEntry::Upload(upload),
+        None => UploadEntry::Upload(Box::new(upload)),
     }
 }

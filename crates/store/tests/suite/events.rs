@@ -53,6 +53,7 @@ async fn changes_are_announced_to_those_who_asked() {
         condition: Condition::default(),
         replace: None,
         tags: None,
+        class: None,
         encryption: None,
         guards: Default::default(),
         refuse_copy_onto_itself: true,

@@ -204,6 +204,7 @@ async fn a_clients_key_opens_what_it_closed() {
         condition: none(),
         replace: None,
         tags: None,
+        class: None,
         guards: Guards::default(),
         encryption: None,
         refuse_copy_onto_itself: true,

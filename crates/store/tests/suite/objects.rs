@@ -1,8 +1,8 @@
 //! Objects: what goes in comes out, versions and conditions behave, outages do not matter.
 
 use dolium_store::{
-    ByteRange, Condition, CopyRequest, DeleteRequest, EtagMatch, ListEntry, ListRequest, Reason,
-    Selector, Versioning,
+    ByteRange, Condition, CopyRequest, DeleteRequest, Deleted, EtagMatch, ListEntry, ListRequest,
+    Reason, Selector, Versioning,
 };
 
 use super::world::{World, bucket, noise, path, request, source};
@@ -173,6 +173,7 @@ async fn copies_move_no_data() {
         condition: Condition::default(),
         replace: None,
         tags: None,
+        class: None,
         encryption: None,
         guards: Default::default(),
         refuse_copy_onto_itself: true,
@@ -250,5 +251,9 @@ async fn listings_fold_and_page() {
         .delete(&world.who, &bucket(), &path("nope"), deleted)
         .await
         .unwrap();
-    assert_eq!(nothing, Default::default());
+    let expected = Deleted {
+        absent: true,
+        ..Deleted::default()
+    };
+    assert_eq!(nothing, expected);
 }

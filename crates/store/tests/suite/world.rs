@@ -29,31 +29,38 @@ pub(crate) struct World {
 
 const KEY: [u8; 32] = [42; 32];
 
+/// The default array of four, and a cold one of two where there are folders for it.
 fn arrays(dir: &std::path::Path) -> Vec<Arc<Array>> {
-    let members = (1..=4u16).map(|n| {
-        let root = dir.join(format!("p{n}")).to_str().unwrap().to_owned();
+    let mut arrays = vec![array(
+        dir,
+        "default",
+        "erasure:3+1",
+        ["p1", "p2", "p3", "p4"].as_slice(),
+    )];
+    if dir.join("c1").exists() {
+        arrays.push(array(dir, "cold", "mirror:2", &["c1", "c2"]));
+    }
+    arrays
+}
+
+fn array(dir: &std::path::Path, name: &str, layout: &str, members: &[&str]) -> Arc<Array> {
+    let members = members.iter().zip(1..).map(|(name, number)| {
+        let root = dir.join(name).to_str().unwrap().to_owned();
         let options = [("path".to_owned(), root)].into();
         let settings = ProviderSettings {
             kind: "directory".to_owned(),
             options,
         };
         Member {
-            id: MemberId(n),
-            name: format!("p{n}"),
+            id: MemberId(number),
+            name: (*name).to_owned(),
             provider: open(&settings).unwrap(),
         }
     });
-    let layout = "erasure:3+1".parse().unwrap();
+    let layout = layout.parse().unwrap();
     let key = shard_key(&MasterKey::from_bytes(KEY));
-    vec![Arc::new(
-        Array::new(ArraySettings::new(
-            "default",
-            layout,
-            members.collect(),
-            key,
-        ))
-        .unwrap(),
-    )]
+    let settings = ArraySettings::new(name, layout, members.collect(), key);
+    Arc::new(Array::new(settings).unwrap())
 }
 
 pub(crate) fn parts(dir: &std::path::Path, catalog_file: &str) -> StoreParts {
@@ -72,16 +79,29 @@ pub(crate) fn settings() -> StoreSettings {
         background: false,
         // Little room, so that streams have to wait for each other.
         ingest_bytes_max: 12 << 20,
+        classes: vec![("cold".to_owned(), "COLD".to_owned())],
         ..StoreSettings::default()
     }
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::in_folder(TempDir::new().unwrap()).await
+    }
+
+    /// A world with a second array: the class `COLD`.
+    pub(crate) async fn with_cold() -> Self {
         let dir = TempDir::new().unwrap();
+        std::fs::create_dir(dir.path().join("c1")).unwrap();
+        Self::in_folder(dir).await
+    }
+
+    async fn in_folder(dir: TempDir) -> Self {
         let parts = parts(dir.path(), "catalog.sqlite");
-        for (_, prepared) in parts.arrays[0].prepare().await {
-            prepared.unwrap();
+        for array in &parts.arrays {
+            for (_, prepared) in array.prepare().await {
+                prepared.unwrap();
+            }
         }
         let identity = Identity::new(parts.catalog.clone(), SealingKey::from_bytes(KEY));
         let store = Store::open(parts, settings()).await.unwrap();
@@ -140,8 +160,13 @@ impl World {
         self.dir.path().join(format!("p{n}"))
     }
 
-    /// Bytes in all provider folders.
+    /// Bytes in all provider folders of the default array.
     pub(crate) fn stored_bytes(&self) -> u64 {
+        self.bytes_in(&["p1", "p2", "p3", "p4"])
+    }
+
+    /// Bytes of packs in folders of providers.
+    pub(crate) fn bytes_in(&self, providers: &[&str]) -> u64 {
         fn walk(dir: &std::path::Path) -> u64 {
             let Ok(entries) = std::fs::read_dir(dir) else {
                 return 0;
@@ -157,7 +182,10 @@ impl World {
                 })
                 .sum()
         }
-        (1..=4).map(|n| walk(&self.provider(n).join("packs"))).sum()
+        let packs = providers
+            .iter()
+            .map(|name| self.dir.path().join(name).join("packs"));
+        packs.map(|packs| walk(&packs)).sum()
     }
 
     pub(crate) async fn put(&self, at: &str, bytes: impl Into<Bytes>) -> Version {

@@ -25,7 +25,7 @@ use crate::host::Domains;
 use crate::query::Query;
 
 pub(crate) use mechanism::Mechanism;
-pub(crate) use v2::Claim;
+pub(crate) use v2::{Claim, unescape_key};
 
 /// Query parameters of operations that `s3s` does not know and would take for plainer ones.
 const UNKNOWN_OPERATIONS: [&str; 6] = [

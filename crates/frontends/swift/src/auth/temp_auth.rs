@@ -6,6 +6,7 @@
 use dolium_identity::{Identity, constant_time_eq};
 use http::{HeaderMap, Method, Response, StatusCode};
 
+use super::base;
 use super::token::TokenKey;
 use crate::answer::{bare, set};
 use crate::body::Body;
@@ -61,13 +62,8 @@ impl Desk<'_> {
             return Err(unauthorized(&claim.account));
         };
         let (token, seconds) = self.key.issue(&access_key, &secret, now_seconds());
-        let host = headers.get("host").and_then(|host| host.to_str().ok());
-        let scheme = if self.secure { "https" } else { "http" };
-        let url = format!(
-            "{scheme}://{}/v1/{ACCOUNT_PREFIX}{}",
-            host.unwrap_or("localhost"),
-            quote(&claim.account)
-        );
+        let base = base(headers, self.secure);
+        let url = format!("{base}/v1/{ACCOUNT_PREFIX}{}", quote(&claim.account));
         let mut answer = HeaderMap::new();
         set(&mut answer, "x-auth-token", &token);
         set(&mut answer, "x-storage-token", &token);

@@ -31,6 +31,11 @@ impl TokenKey {
         Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
     }
 
+    /// The key itself.
+    pub(super) fn hmac(&self) -> &hmac::Key {
+        &self.0
+    }
+
     /// A token for an access key, and the seconds that it lives.
     pub(crate) fn issue(&self, access_key: &str, secret: &Secret, now: i64) -> (String, i64) {
         let end = (now.div_euclid(LIFETIME_SECONDS) + 2) * LIFETIME_SECONDS;
@@ -75,10 +80,22 @@ impl TokenKey {
     }
 }
 
+/// Whether a text is meant to be such a token.
+pub(super) fn is_meant(text: &[u8]) -> bool {
+    text.starts_with(PREFIX.as_bytes())
+}
+
 fn message(signed: &[u8], secret: &Secret) -> Vec<u8> {
     let secret = secret.expose().as_bytes();
     // The length keeps what is signed and the secret apart.
     [&(signed.len() as u64).to_be_bytes(), signed, secret].concat()
+}
+
+/// The second that a token ends at, whoever made it.
+pub(crate) fn end_of(token: &[u8]) -> Option<i64> {
+    let (signed, _) = take_apart(token)?;
+    let end: [u8; END_LEN] = signed[..END_LEN].try_into().ok()?;
+    Some(i64::from_be_bytes(end))
 }
 
 /// What a token signs, and its signature.

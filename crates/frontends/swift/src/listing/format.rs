@@ -65,6 +65,19 @@ impl Format {
     }
 }
 
+/// Whether a request can be answered in JSON, which is all there is.
+pub(crate) fn takes_json(query: &Query, headers: &HeaderMap) -> Result<bool> {
+    if let Some(format) = query.given("format") {
+        return Ok(format.eq_ignore_ascii_case("json"));
+    }
+    let Some(accept) = headers.get(ACCEPT) else {
+        return Ok(true);
+    };
+    let ranges = parse_accept(accept.to_str().unwrap_or("?"));
+    let ranges = ranges.ok_or_else(|| Refusal::bad("Invalid Accept header"))?;
+    Ok(ranges.is_empty() || best(&ranges, Format::Json.media_type()) > 0.0)
+}
+
 /// A media range and its quality.
 struct Range {
     kind: String,

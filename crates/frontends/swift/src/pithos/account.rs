@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 
 use super::condition::judge_dates;
 use super::container::{MODIFIED, policy};
-use super::fault::{Fault, Result, of_store};
+use super::fault::{Result, of_store};
 use super::format::Format;
 use super::listing::{self, Entry};
 use super::metadata::{self, Owner};
 use super::moment::{date, iso, second, until};
 use super::words::say;
-use super::{Call, reply};
+use super::{Call, groups, others, reply};
 use crate::body::Body;
 use crate::metadata::SWIFT;
 use crate::service::Front;
@@ -42,10 +42,11 @@ struct Listed {
 async fn read(front: &Front, call: Call) -> Result<Response<Body>> {
     let name = call.account()?;
     let account = front.store.account(&call.caller, &name).await;
-    let account = account.map_err(of_store)?;
-    if account.standing < Standing::Owner {
-        return Err(Fault::denied());
-    }
+    let account = match account {
+        Ok(account) if account.standing >= Standing::Owner => account,
+        Err(error) if error.kind() != ErrorKind::Denied => return Err(of_store(error)),
+        _ => return others::account(front, &call).await,
+    };
     let format = call.format(Format::Text);
     let all = containers(front, &call, &name).await?;
     let changed = all.iter().map(|listed| listed.changed).max();
@@ -62,7 +63,7 @@ async fn read(front: &Front, call: Call) -> Result<Response<Body>> {
     if call.method == Method::HEAD {
         return Ok(reply::empty(StatusCode::NO_CONTENT, format, headers));
     }
-    super::refuse_filters(&call)?;
+    let entries = others::showing(front, &call, &name, entries).await?;
     let marker = call.query.given("marker").unwrap_or_default();
     let limit = listing::limit(&call.query);
     let page: Vec<Entry> = entries
@@ -108,6 +109,7 @@ fn said_at(account: &Account) -> Option<Instant> {
 
 fn of_now(account: &Account, all: Vec<Listed>, headers: &mut HeaderMap) -> Vec<Entry> {
     metadata::write(&account.settings.attributes, Owner::Account, headers);
+    groups::write(&account.settings.groups, headers);
     let bytes: u64 = all.iter().map(|listed| listed.container.bytes).sum();
     say(headers, "x-account-container-count", &all.len().to_string());
     say(headers, "x-account-bytes-used", &bytes.to_string());
@@ -174,10 +176,7 @@ async fn of_then(
 
 async fn post(front: &Front, call: Call) -> Result<Response<Body>> {
     let name = call.account()?;
-    if call.words.below("x-account-group-").next().is_some() {
-        let text = "Groups are not built";
-        return Err(Fault::of(StatusCode::NOT_IMPLEMENTED, text));
-    }
+    let asked = groups::of(&call.words);
     let items = metadata::items(&call.words, Owner::Account)?;
     let update = call.says("update");
     let now = Instant::now();
@@ -190,6 +189,7 @@ async fn post(front: &Front, call: Call) -> Result<Response<Body>> {
                 ));
             }
             metadata::change(&mut settings.attributes, &items, update)?;
+            groups::change(&mut settings.groups, &asked, update);
             settings.attributes.set(SWIFT, MODIFIED, now.0.to_string());
             Ok(())
         },

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dolium_store::{
     CURRENT_BYTES, Chunking, Container, ContainerEdit, ContainerSettings, ContainerView, Error,
-    ErrorKind, Instant, QUOTA, Standing, Versioning,
+    ErrorKind, Instant, QUOTA, ShownOnly, Standing, Versioning,
 };
 use http::{HeaderMap, Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use super::format::Format;
 use super::metadata::{self, Owner};
 use super::moment::{date, until};
 use super::words::{Words, say, whole_number};
-use super::{Call, block, changes, listed, listing, reply};
+use super::{Call, block, changes, listed, others, reply};
 use crate::body::Body;
 use crate::metadata::SWIFT;
 use crate::service::Front;
@@ -83,7 +83,11 @@ pub(super) fn policy(container: &Container, account: &str) -> Value {
 async fn read(front: &Front, call: Call) -> Result<Response<Body>> {
     let name = call.container()?;
     let view = front.store.view_container(&call.caller, &name).await;
-    let view = view.map_err(of_store)?;
+    let view = match view {
+        Ok(view) => view,
+        Err(error) if error.kind() != ErrorKind::Denied => return Err(of_store(error)),
+        Err(_) => return others::container(front, &call).await,
+    };
     let format = call.format(Format::Text);
     let changed = front.store.changed_at(vec![view.container.id]).await;
     let changed = changed.map_err(of_store)?.into_iter().flatten().next();
@@ -95,13 +99,19 @@ async fn read(front: &Front, call: Call) -> Result<Response<Body>> {
     if call.method == Method::HEAD {
         return Ok(reply::empty(StatusCode::NO_CONTENT, format, headers));
     }
-    super::refuse_filters(&call)?;
     let request = listed::request(&call.query);
-    let page = front.store.browse(&call.caller, &name, request).await;
+    let only = others::only(&call);
+    let page = match only == ShownOnly::default() {
+        true => front.store.browse(&call.caller, &name, request).await,
+        false => {
+            front
+                .store
+                .list_shown(&call.caller, &name, request, only)
+                .await
+        }
+    };
     let page = page.map_err(of_store)?;
-    let entries = listed::entries(front, &call, view.container.id, page).await?;
-    let frame = ("container", Some(name.as_str()), "object");
-    Ok(listing::answer(format, headers, frame, &entries))
+    listed::answer(front, &call, headers, view.container.id, page).await
 }
 
 async fn describe(

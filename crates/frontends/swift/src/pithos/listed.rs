@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dolium_store::{BrowseRequest, BrowseTest, ListEntry, ListPage, Version};
+use http::{HeaderMap, Response};
 use serde_json::json;
 
 use super::Call;
 use super::fault::{Result, of_store};
+use super::format::Format;
 use super::listing::{self, Entry};
 use super::moment::{iso, seconds, until};
 use super::object::{root_of, uuid_of};
+use super::sharing;
 use super::terms::Terms;
+use crate::body::Body;
 use crate::query::Query;
 use crate::service::Front;
 
@@ -48,13 +52,26 @@ pub(super) fn request(query: &Query) -> BrowseRequest {
     request
 }
 
-/// The entries of a page.
-pub(super) async fn entries(
+/// A page of objects as an answer, with how they are shared.
+pub(super) async fn answer(
     front: &Front,
     call: &Call,
+    headers: HeaderMap,
     container: i64,
     page: ListPage,
-) -> Result<Vec<Entry>> {
+) -> Result<Response<Body>> {
+    let name = call.container()?;
+    let format = call.format(Format::Text);
+    let mut entries = entries(front, call, container, page).await?;
+    if format != Format::Text && until(&call.query).is_none() {
+        sharing::tell_entries(front, call, &name, &mut entries).await?;
+    }
+    let frame = ("container", Some(name.as_str()), "object");
+    Ok(listing::answer(format, headers, frame, &entries))
+}
+
+/// The entries of a page.
+async fn entries(front: &Front, call: &Call, container: i64, page: ListPage) -> Result<Vec<Entry>> {
     let versions = page.entries.iter().filter_map(|entry| match entry {
         ListEntry::Version(version) => Some(version.author),
         ListEntry::Prefix(_) => None,

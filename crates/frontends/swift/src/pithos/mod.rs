@@ -15,16 +15,22 @@ mod container;
 mod fault;
 mod form;
 mod format;
+mod groups;
 mod hashmap;
+mod identity;
 mod listed;
 mod listing;
 mod metadata;
 mod moment;
 mod object;
+mod others;
+mod public;
 mod range;
 mod reply;
+mod sharing;
 mod target;
 mod terms;
+mod top;
 mod words;
 
 use dolium_store::{AccountName, Caller, ContainerName, ObjectPath};
@@ -48,6 +54,8 @@ struct Call {
     words: Words,
     caller: Caller,
     body: Waiting,
+    /// Scheme and host as the client wrote them, for addresses in answers.
+    base: String,
 }
 
 impl Call {
@@ -130,13 +138,15 @@ struct Asked {
 }
 
 async fn route(front: &Front, asked: Asked, id: &str) -> Result<Response<Body>> {
+    if let Some(service) = identity::Service::of(&asked.path) {
+        return identity::answer(front, asked, service).await;
+    }
     let level = target::parse(&asked.path)?;
     let words = Words::of(&asked.headers)?;
     let target = match level {
         Level::Storage(target) => target,
-        Level::Top | Level::Public(_) => {
-            return Err(Fault::of(StatusCode::NOT_IMPLEMENTED, "This is not built"));
-        }
+        Level::Top => return top::answer(front, asked).await,
+        Level::Public(word) => return public::answer(front, asked, &word, id).await,
     };
     let allowed = methods(&target);
     if !allowed.contains(&asked.method.as_str()) {
@@ -145,6 +155,7 @@ async fn route(front: &Front, asked: Asked, id: &str) -> Result<Response<Body>> 
     let caller = caller(front, &asked).await?;
     let context = gather(&asked.headers, asked.peer, id);
     let call = Call {
+        base: base(&asked),
         method: asked.method,
         target,
         query: asked.query,
@@ -183,25 +194,27 @@ fn not_allowed(methods: &[&str]) -> Fault {
     fault
 }
 
+/// Scheme and host of a request.
+fn base(asked: &Asked) -> String {
+    let host = asked
+        .headers
+        .get("host")
+        .and_then(|host| host.to_str().ok());
+    let secure = asked.peer.is_some_and(|peer| peer.secure);
+    let scheme = if secure { "https" } else { "http" };
+    format!("{scheme}://{}", host.unwrap_or("localhost"))
+}
+
 /// Who asks: by the token in the query or, if there is none, in the headers.
 async fn caller(front: &Front, asked: &Asked) -> Result<Caller> {
     let mut headers = asked.headers.clone();
     if let Some(token) = asked.query.given("X-Auth-Token") {
         set(&mut headers, "x-auth-token", token);
     }
-    let caller = crate::auth::caller(&front.identity, &front.token_key, &headers).await;
+    let caller = crate::auth::caller(front, &headers).await;
     let caller = caller.map_err(|refusal| Fault::of(refusal.status, "Access denied"))?;
     if caller.principal().is_none() {
         return Err(Fault::of(StatusCode::UNAUTHORIZED, "Access denied"));
     }
     Ok(caller)
-}
-
-/// Listings by what is shared and what is public are not there yet.
-fn refuse_filters(call: &Call) -> Result<()> {
-    if call.says("shared") || call.says("public") {
-        let text = "Listings of what is shared are not built";
-        return Err(Fault::of(StatusCode::NOT_IMPLEMENTED, text));
-    }
-    Ok(())
 }

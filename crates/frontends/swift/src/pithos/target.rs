@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use super::fault::{Fault, Result, of_store};
 
 /// Where accounts begin.
-const STORAGE: &str = "/pithos/object-store/v1";
+pub(super) const STORAGE: &str = "/pithos/object-store/v1";
 /// Where public words are: the second is the one that a Pithos+ server has.
 const PUBLIC: [&str; 2] = ["/public/", "/pithos/public/"];
 

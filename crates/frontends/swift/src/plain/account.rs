@@ -32,6 +32,9 @@ pub(super) const KEYS: [&str; 2] = ["temp-url-key", "temp-url-key-2"];
 pub(super) async fn answer(front: &Front, call: Call) -> Result<Response<Body>> {
     match call.method {
         Method::GET | Method::HEAD => read(front, call).await,
+        Method::PUT | Method::DELETE if !front.account_management => {
+            Err(no_such_method("GET, HEAD, POST, OPTIONS"))
+        }
         Method::PUT => put(front, call).await,
         Method::POST => post(front, call).await,
         Method::DELETE => {
@@ -77,7 +80,7 @@ fn entry(entry: AccountEntry) -> Entry {
             let modified = super::container::modified(&container);
             let fields = vec![
                 ("count", json!(container.objects)),
-                ("bytes", json!(container.bytes)),
+                ("bytes", json!(container.version_bytes)),
                 ("last_modified", json!(iso(modified))),
                 ("storage_policy", json!(array)),
             ];
@@ -92,7 +95,7 @@ fn describe(front: &Front, account: &Account) -> HeaderMap {
     for usage in &account.usage {
         containers += usage.containers;
         objects += usage.objects;
-        bytes += usage.bytes;
+        bytes += usage.version_bytes;
     }
     let mut say = |name: &str, value: String| set(&mut headers, name, value);
     say("x-account-container-count", containers.to_string());
@@ -106,7 +109,10 @@ fn describe(front: &Front, account: &Account) -> HeaderMap {
             usage.containers.to_string(),
         );
         say(&format!("{begin}-object-count"), usage.objects.to_string());
-        say(&format!("{begin}-bytes-used"), usage.bytes.to_string());
+        say(
+            &format!("{begin}-bytes-used"),
+            usage.version_bytes.to_string(),
+        );
     }
     say("accept-ranges", "bytes".to_owned());
     let settings = &account.settings;
@@ -279,4 +285,44 @@ fn grants_of(call: &Call) -> Result<Option<AccountGrants>> {
     }
     let parsed = serde_json::from_slice(value.as_bytes());
     parsed.map(Some).map_err(|error| refuse(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(bytes: &[u8]) -> Option<AccountGrants> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    #[test]
+    fn grants() {
+        let some = parse(br#"{"admin": ["a:b"], "read-only": []}"#).unwrap();
+        assert_eq!(write_grants(&some), r#"{"admin":["a:b"]}"#);
+        for bad in [
+            r#"{"owner": []}"#,
+            r#"{"admin": "a"}"#,
+            r#"{"admin": [1]}"#,
+            "[",
+            "null",
+        ] {
+            assert_eq!(parse(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_grant_what_they_say_or_nothing(
+            bytes in prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..80),
+                "(\\{|\\}|\\[|\\]|:|,|\"admin\"|\"read-only\"|\"read-write\"|\"a:b\"){0,20}".prop_map(String::into_bytes),
+            ],
+        ) {
+            if let Some(grants) = parse(&bytes) {
+                prop_assert_eq!(parse(write_grants(&grants).as_bytes()), Some(grants));
+            }
+        }
+    }
 }

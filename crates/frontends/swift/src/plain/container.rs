@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use dolium_store::{
     ARCHIVE, ARCHIVE_HISTORY, ARCHIVE_MODE, ARCHIVE_STACK, ARCHIVE_TO, AccountName, Attributes,
-    Container, ContainerEdit, ContainerView, Instant, ListEntry, Standing, Version,
+    Container, ContainerEdit, ContainerName, ContainerSettings, ContainerView, Error, ErrorKind,
+    Instant, ListEntry, Standing, Version, Versioning,
 };
 use http::{HeaderMap, Method, Response, StatusCode};
 use serde_json::json;
 
 use super::account::KEYS;
 use super::large::slo;
-use super::symlink;
-use super::{Call, METHODS, no_such_method};
+use super::{Call, METHODS, no_such_method, symlink, version};
 use crate::answer::{bare, paged, set};
 use crate::body::Body;
 use crate::describe::{DEFAULT_TYPE, is_true};
@@ -68,6 +68,9 @@ async fn read(front: &Front, call: Call) -> Result<Response<Body>> {
     let view = front.store.view_container(&call.caller, &name).await;
     let view = view.map_err(of_store)?;
     let headers = describe(&view);
+    if version::are_listed(&call) && call.method == Method::GET {
+        return version::list(front, &call, headers).await;
+    }
     let format = Format::of(&call.query, &call.headers)?;
     let by_parameter = call.query.has("format");
     if call.method == Method::HEAD {
@@ -77,8 +80,11 @@ async fn read(front: &Front, call: Call) -> Result<Response<Body>> {
     let page = front.store.list(&call.caller, &name, request).await;
     let page = page.map_err(of_store)?;
     let account = call.target.account_name()?;
-    let entries = page.entries.into_iter().map(|one| entry(one, &account));
-    let entries: Vec<Entry> = entries.collect();
+    let entry = |one| match one {
+        ListEntry::Prefix(name) => Entry::Prefix(name),
+        ListEntry::Version(version) => object_entry(&version, &name, &account),
+    };
+    let entries: Vec<Entry> = page.entries.into_iter().map(entry).collect();
     let frame = ("container", name.as_str(), "object");
     Ok(format::answer(
         format,
@@ -89,14 +95,20 @@ async fn read(front: &Front, call: Call) -> Result<Response<Body>> {
     ))
 }
 
-fn entry(entry: ListEntry, account: &AccountName) -> Entry {
-    match entry {
-        ListEntry::Prefix(name) => Entry::Prefix(name),
-        ListEntry::Version(version) => object_entry(&version, account),
+fn object_entry(version: &Version, container: &ContainerName, account: &AccountName) -> Entry {
+    let mut fields = object_fields(version);
+    let link = symlink::listed(version, account);
+    if link.is_empty() {
+        let (account, path) = (symlink::spelt(account), version.path.as_str());
+        let at = format!("/v1/{account}/{}/{path}", container.as_str());
+        fields.extend(version::listed(version, &quote(&at)));
     }
+    fields.extend(link);
+    Entry::Item(version.path.as_str().to_owned(), fields)
 }
 
-fn object_entry(version: &Version, account: &AccountName) -> Entry {
+/// What listings say of an object, be it what is shown or an older version.
+pub(super) fn object_fields(version: &Version) -> Vec<(&'static str, serde_json::Value)> {
     let content_type = match version.content_type.as_str() {
         "" => DEFAULT_TYPE,
         given => given,
@@ -111,8 +123,7 @@ fn object_entry(version: &Version, account: &AccountName) -> Entry {
     if let Some(etag) = slo::etag_of(version) {
         fields.push(("slo_etag", json!(format!("\"{etag}\""))));
     }
-    fields.extend(symlink::listed(version, account));
-    Entry::Item(version.path.as_str().to_owned(), fields)
+    fields
 }
 
 fn describe(view: &ContainerView) -> HeaderMap {
@@ -120,11 +131,15 @@ fn describe(view: &ContainerView) -> HeaderMap {
     let container = &view.container;
     let mut say = |name: &str, value: String| set(&mut headers, name, value);
     say("x-container-object-count", container.objects.to_string());
-    say("x-container-bytes-used", container.bytes.to_string());
+    say(
+        "x-container-bytes-used",
+        container.version_bytes.to_string(),
+    );
     say("x-timestamp", timestamp(container.created));
     say("last-modified", last_modified(modified(container)));
     say("x-storage-policy", view.array.clone());
     say("accept-ranges", "bytes".to_owned());
+    version::describe(container, &mut headers);
     if let Some(to) = container.attributes.get(ARCHIVE, ARCHIVE_TO) {
         let mode = container.attributes.get(ARCHIVE, ARCHIVE_MODE);
         for (word, _) in ARCHIVES.iter().filter(|(_, of)| Some(*of) == mode) {
@@ -279,6 +294,24 @@ fn archive(call: &Call) -> Result<Option<Option<(String, &'static str)>>> {
     Ok(found)
 }
 
+/// Switches versioning on or off again; a container keeps old versions in one way only.
+fn enable_versions(
+    settings: &mut ContainerSettings,
+    asked: Option<bool>,
+) -> dolium_store::Result<()> {
+    match (asked, settings.versioning) {
+        (Some(true), _) => settings.versioning = Versioning::On,
+        (Some(false), Versioning::On) => settings.versioning = Versioning::Suspended,
+        _ => {}
+    }
+    let archived = settings.attributes.get(ARCHIVE, ARCHIVE_TO).is_some();
+    if archived && settings.versioning == Versioning::On {
+        let context = "A container cannot keep versions both by itself and in another container";
+        return Err(Error::new(ErrorKind::Invalid, context));
+    }
+    Ok(())
+}
+
 /// What a request changes.
 fn edit(call: &Call) -> Result<ContainerEdit> {
     let items = metadata::of_headers(&call.headers, Owner::Container)?;
@@ -290,10 +323,8 @@ fn edit(call: &Call) -> Result<ContainerEdit> {
     {
         return Err(Refusal::unsupported("Containers are not synced to others"));
     }
-    let asked = call.header("x-versions-enabled").unwrap_or_default();
-    if is_true(asked.as_bytes()) {
-        return Err(Refusal::unsupported("Versions of objects are not built"));
-    }
+    let versions = call.header("x-versions-enabled");
+    let versions = versions.map(|word| is_true(word.as_bytes()));
     let archive = archive(call)?;
     let sync_key = call.header("x-container-sync-key").map(str::to_owned);
     let etags = etags(call, "x-container-rfc-compliant-etags");
@@ -319,6 +350,7 @@ fn edit(call: &Call) -> Result<ContainerEdit> {
                 settings.attributes.set(ARCHIVE, ARCHIVE_MODE, *mode);
             }
         }
+        enable_versions(settings, versions)?;
         if let Some(bytes) = bytes {
             settings.quota_bytes = bytes;
         }

@@ -4,12 +4,14 @@ mod account;
 mod bulk;
 mod container;
 mod cors;
+mod form;
 mod large;
 mod object;
 mod report;
 mod static_web;
 mod symlink;
 mod temp_url;
+mod version;
 
 use dolium_store::{Caller, Condition, ContainerName, ObjectPath, Selector, Source};
 use http::{HeaderMap, Method, Response, StatusCode};
@@ -89,9 +91,12 @@ pub(crate) async fn answer(front: &Front, mut call: Call) -> Result<Response<Bod
     let origin = cors::Origin::of(&call);
     let answered = match temp_url::is_signed(&call) {
         true => match temp_url::admit(front, &mut call).await {
-            Ok(visit) => dispatch(front, call)
-                .await
-                .map(|response| visit.finish(response)),
+            Ok(visit) => match version::strip(&mut call) {
+                Ok(()) => dispatch(front, call)
+                    .await
+                    .map(|response| visit.finish(response)),
+                Err(refusal) => Err(refusal),
+            },
             Err(refusal) => Err(refusal),
         },
         false => dispatch(front, call).await,
@@ -106,10 +111,8 @@ async fn dispatch(front: &Front, call: Call) -> Result<Response<Body>> {
     if let Some(page) = static_web::answer(front, &call).await? {
         return Ok(page);
     }
-    let form = "multipart/form-data";
-    let kind = call.header("content-type").unwrap_or_default();
-    if call.method == Method::POST && kind.starts_with(form) {
-        return Err(Refusal::unsupported("Uploads by forms are not built"));
+    if let Some(boundary) = form::boundary(&call) {
+        return form::answer(front, call, &boundary).await;
     }
     if call.target.object.is_none() && temp_url::is_signed(&call) {
         // Who has a URL for all objects of a container may still not list it.

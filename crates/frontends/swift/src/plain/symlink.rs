@@ -68,12 +68,19 @@ impl Link {
 }
 
 /// An account's name as paths spell it.
-fn spelt(account: &AccountName) -> String {
+pub(super) fn spelt(account: &AccountName) -> String {
     let name = account.as_str();
     match name.starts_with(SERVICE_PREFIX) {
         true => name.to_owned(),
         false => format!("{ACCOUNT_PREFIX}{name}"),
     }
+}
+
+/// The path of an object; `None` when its account is not known.
+pub(super) fn location(source: &Source) -> Option<String> {
+    let account = spelt(source.container.account()?);
+    let (container, path) = (source.container.as_str(), source.path.as_str());
+    Some(quote(&format!("/v1/{account}/{container}/{path}")))
 }
 
 /// What is at the end of links.

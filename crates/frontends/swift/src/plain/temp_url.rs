@@ -21,7 +21,7 @@ use crate::body::Body;
 use crate::error::{Refusal, Result, of_store};
 use crate::metadata::USER;
 use crate::service::Front;
-use crate::target::quote;
+use crate::target::{Target, quote};
 use crate::time::{http_date, now_seconds};
 
 /// Parameters that make a request one with a signed URL.
@@ -108,7 +108,7 @@ pub(super) async fn admit(front: &Front, call: &mut Call) -> Result<Visit> {
             }
         })
         .collect();
-    let scope = keys(front, call).await?;
+    let scope = keys(front, &call.target).await?;
     let fits = |key: &str| texts.iter().any(|text| signature.is_of(key, text));
     let container_only = match &scope {
         Keys { account, .. } if account.iter().any(|key| fits(key)) => None,
@@ -146,12 +146,16 @@ pub(super) async fn admit(front: &Front, call: &mut Call) -> Result<Visit> {
     })
 }
 
-struct Keys {
-    account: Vec<String>,
-    container: Vec<String>,
+/// The keys that may sign for a container.
+pub(super) struct Keys {
+    /// Those of the account, which sign for all of its containers.
+    pub(super) account: Vec<String>,
+    /// Its own.
+    pub(super) container: Vec<String>,
 }
 
-async fn keys(front: &Front, call: &Call) -> Result<Keys> {
+/// The keys of a container and of its account.
+pub(super) async fn keys(front: &Front, target: &Target) -> Result<Keys> {
     let of = |attributes: &dolium_store::Attributes| -> Vec<String> {
         let keys = KEYS.iter().filter_map(|key| attributes.get(USER, key));
         keys.filter(|key| !key.is_empty())
@@ -160,11 +164,11 @@ async fn keys(front: &Front, call: &Call) -> Result<Keys> {
     };
     let account = front
         .store
-        .account_attributes(&call.target.account_name()?)
+        .account_attributes(&target.account_name()?)
         .await;
     let container = front
         .store
-        .container_attributes(&call.target.container_name()?)
+        .container_attributes(&target.container_name()?)
         .await;
     Ok(Keys {
         account: account
@@ -302,6 +306,8 @@ impl Visit {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -346,5 +352,19 @@ mod tests {
         assert_eq!(moment("784111777"), Some(784_111_777));
         assert_eq!(moment("1994-11-06T08:49:37Z"), Some(784_111_777));
         assert_eq!(moment("soon"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_signature_is_of_no_text(text in "(sha1:|sha256:|sha512:|md5:)?[A-Za-z0-9+/=_-]{0,140}|\\PC{0,40}") {
+            if let Some(signature) = Signature::parse(&text) {
+                prop_assert!(!signature.is_of("k", "GET\n1\n/v1/a/c/o"));
+            }
+        }
+
+        #[test]
+        fn any_range_and_moment_is_read_or_none(text in "[0-9a-f.:/TZ-]{0,40}|\\PC{0,40}") {
+            let _ = (contains(&text, "127.0.0.1"), contains(&text, "::1"), moment(&text));
+        }
     }
 }

@@ -165,3 +165,37 @@ async fn what_is_written_meanwhile_stays() {
     assert!(done.expired <= 200);
     assert_eq!(paths(&world).await, names);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_made_current_again_is_no_older_version() {
+    let world = World::new().await.with_day(SHORT_DAY).await;
+    versioning(&world, Versioning::On).await;
+    let one = world.put("v", "one").await.serial;
+    let two = world.put("v", "two").await.serial;
+    let three = world.put("v", "three").await.serial;
+    let (store, at) = (&world.store, path("v"));
+    let name = bucket();
+    let made = store.make_current(&world.who, &name, &at, Selector::Serial(two));
+    made.await.unwrap();
+    let old = Rule {
+        noncurrent: Some(NoncurrentExpiration { days: 1, keep: 0 }),
+        ..rule("old")
+    };
+    set(&world, &[old]).await;
+    tokio::time::sleep(TWO_DAYS).await;
+    // The oldest ends. The newest stays: nobody knows since when it is not current.
+    assert_eq!(apply(&world).await.removed, 1);
+    assert_eq!(world.get("v").await.unwrap(), b"two");
+    let seen = |serial| {
+        let mut versioned = source("v");
+        versioned.version = Selector::Serial(serial);
+        let who = world.who.clone();
+        let store = world.store.clone();
+        async move { store.head(&who, &versioned).await.is_ok() }
+    };
+    assert_eq!(
+        (seen(one).await, seen(two).await, seen(three).await),
+        (false, true, true)
+    );
+    assert!(apply(&world).await.is_empty());
+}

@@ -30,7 +30,8 @@ async fn rules_are_kept_with_their_document_and_checked() {
     let refused = put(rule("idle")).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Invalid);
     assert_eq!(world.store.lifecycle(who, &name).await.unwrap(), None);
-    put(with("default")).await.unwrap();
+    let refused = put(with("default")).await.unwrap_err();
+    assert_eq!(refused.reason(), Some(Reason::BadStorageClass));
     put(with("STANDARD")).await.unwrap();
     let kept = world.store.lifecycle(who, &name).await.unwrap();
     assert_eq!(kept, Some(vec![with("STANDARD")]));

@@ -18,7 +18,7 @@ use crate::error::refuse;
 use crate::guard::{header_of, no_date};
 use crate::query::Query;
 
-pub(crate) use signature::Claim;
+pub(crate) use signature::{Claim, unescape_key};
 
 /// How far a client's clock may be off: 15 minutes, as on AWS.
 const SKEW_SECONDS_MAX: i64 = 15 * 60;
@@ -90,7 +90,7 @@ pub(super) fn check_header(headers: &HeaderMap, query: &Query, now: i64) -> S3Re
     let fields = value
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.strip_prefix("AWS "))
-        .and_then(|value| value.split_once(':'));
+        .and_then(|value| value.rsplit_once(':'));
     if !fields.is_some_and(|(key, signature)| !key.is_empty() && !signature.is_empty()) {
         let message = "AWS authorization header is invalid. Expected AwsAccessKeyId:signature";
         return Err(refuse(S3ErrorCode::InvalidArgument, message));

@@ -9,6 +9,7 @@
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use http::HeaderValue;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE};
 use http::request::Parts;
 use http::uri::PathAndQuery;
@@ -39,7 +40,10 @@ impl Claim {
         let header = header.and_then(|value| value.to_str().ok());
         let (access_key, signature, date) = match header {
             Some(value) => {
-                let fields = value.strip_prefix("AWS ").and_then(|it| it.split_once(':'));
+                // The key of a login has a colon of its own; a signature has none.
+                let fields = value
+                    .strip_prefix("AWS ")
+                    .and_then(|it| it.rsplit_once(':'));
                 let (access_key, signature) = fields.ok_or_else(mismatch)?;
                 (access_key, signature, date_line(parts))
             }
@@ -64,8 +68,16 @@ impl Claim {
         })
     }
 
-    /// Verifies the claim with the secret of its access key, and writes the path as it was signed.
+    /// Verifies the claim with the secret of its access key, and writes the path as it was signed, and the
+    /// key of a login so that its colon is not taken for the one before the signature.
     pub(crate) fn verify(&self, secret: &str, parts: &mut Parts) -> S3Result<()> {
+        if self.access_key.contains(':') && parts.headers.contains_key(AUTHORIZATION) {
+            let (key, tag) = (escape_key(&self.access_key), BASE64.encode(&self.tag));
+            let value = HeaderValue::from_str(&format!("AWS {key}:{tag}"));
+            parts
+                .headers
+                .insert(AUTHORIZATION, value.map_err(|_| mismatch())?);
+        }
         if self.holds(secret, &self.path) {
             return Ok(());
         }
@@ -89,6 +101,18 @@ impl Claim {
         let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.as_bytes());
         hmac::verify(&key, text.as_bytes(), &self.tag).is_ok()
     }
+}
+
+/// What stands for the colon of a login's key in a header that `s3s` reads.
+const COLON: &str = "%3A";
+
+fn escape_key(access_key: &str) -> String {
+    access_key.replace(':', COLON)
+}
+
+/// The access key that a header means as it was written here. No key has a percent sign of its own.
+pub(crate) fn unescape_key(written: &str) -> String {
+    written.replace(COLON, ":")
 }
 
 fn mismatch() -> S3Error {

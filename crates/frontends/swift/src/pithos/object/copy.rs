@@ -6,12 +6,13 @@ use dolium_store::{Condition, Description, Error, ErrorKind, Source, Transfer};
 use http::{Response, StatusCode};
 
 use super::read::selector;
-use super::{refuse_sharing, written};
+use super::written;
 use crate::body::Body;
 use crate::pithos::Call;
 use crate::pithos::condition::{of_result, of_write};
 use crate::pithos::fault::{Fault, Result};
 use crate::pithos::metadata::Said;
+use crate::pithos::sharing;
 use crate::pithos::target::{account_name, container_name, object_in_header, object_path};
 use crate::service::Front;
 
@@ -54,7 +55,6 @@ pub(super) fn own_account(call: &Call) -> String {
 
 /// Answers COPY and MOVE.
 pub(super) async fn answer(front: &Front, call: Call) -> Result<Response<Body>> {
-    refuse_sharing(&call)?;
     let Some(destination) = call.words.get("destination") else {
         return Err(Fault::bad("Missing Destination header"));
     };
@@ -94,9 +94,11 @@ async fn run(
     (of_source, of_target): (Condition, Condition),
 ) -> Result<Response<Body>> {
     let said = Said::of(&call.words)?;
+    let share = sharing::edit(&call.words)?;
     let keeps_type = call.says("ignore_content_type");
     let edit = Arc::new(move |description: &mut Description| {
         said.merge(&mut description.attributes)?;
+        description.guards.share = share.clone();
         if let Some(kind) = said.content_type.clone().filter(|_| !keeps_type) {
             description.content_type = kind;
         }

@@ -10,7 +10,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use dolium_store::{OBJECT, OBJECT_ID, Version};
 use http::{HeaderMap, Method, Response, StatusCode};
 
-use super::fault::{Fault, Result};
+use super::fault::Result;
 use super::words::say;
 use super::{Call, Format, reply};
 use crate::body::Body;
@@ -52,22 +52,6 @@ pub(super) fn uuid_of(version: &Version, container: i64) -> String {
         &hash[20..32],
     ];
     parts.join("-")
-}
-
-/// What says who may reach a path is not there yet, but for what changes nothing.
-fn refuse_sharing(call: &Call) -> Result<()> {
-    let shares = call.words.given("x-object-sharing").is_some();
-    let public = call.words.get("x-object-public").unwrap_or_default();
-    let publishes = match public.to_ascii_lowercase().as_str() {
-        "" | "false" => false,
-        "true" => true,
-        _ => return Err(Fault::bad("Bad X-Object-Public header")),
-    };
-    if shares || publishes {
-        let text = "Sharing is not built";
-        return Err(Fault::of(StatusCode::NOT_IMPLEMENTED, text));
-    }
-    Ok(())
 }
 
 /// The answer to a write.

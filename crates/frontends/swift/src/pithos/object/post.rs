@@ -8,7 +8,7 @@ use http::{HeaderMap, Response, StatusCode};
 use super::copy::own_account;
 use super::put::{data, new_description};
 use super::read::selector;
-use super::{refuse_sharing, written};
+use super::written;
 use crate::body::{self, Body};
 use crate::pithos::block::BYTES;
 use crate::pithos::condition::{of_result, of_write};
@@ -18,7 +18,7 @@ use crate::pithos::metadata::Said;
 use crate::pithos::range::place;
 use crate::pithos::target::{account_name, container_name, object_in_header, object_path};
 use crate::pithos::words::whole_number;
-use crate::pithos::{Call, form, reply};
+use crate::pithos::{Call, form, reply, sharing};
 use crate::service::Front;
 
 /// Answers POST.
@@ -27,7 +27,6 @@ pub(super) async fn answer(front: &Front, call: Call) -> Result<Response<Body>> 
     if kind.starts_with("multipart/form-data") {
         return upload(front, call).await;
     }
-    refuse_sharing(&call)?;
     if kind == BYTES || call.words.has("x-source-object") {
         return patch(front, call).await;
     }
@@ -49,13 +48,15 @@ pub(super) async fn answer(front: &Front, call: Call) -> Result<Response<Body>> 
 /// What a POST makes of the words of an object. Its type stays.
 fn edit(call: &Call) -> Result<dolium_store::DescriptionEdit> {
     let said = Said::of(&call.words)?;
+    let share = sharing::edit(&call.words)?;
     let update = call.says("update");
-    Ok(Arc::new(
-        move |description: &mut Description| match update {
+    Ok(Arc::new(move |description: &mut Description| {
+        description.guards.share = share.clone();
+        match update {
             true => said.merge(&mut description.attributes),
             false => said.replace(&mut description.attributes),
-        },
-    ))
+        }
+    }))
 }
 
 async fn patch(front: &Front, call: Call) -> Result<Response<Body>> {

@@ -6,7 +6,7 @@ use dolium_store::{
 };
 use http::{Response, StatusCode};
 
-use super::{copy, refuse_sharing, written};
+use super::{copy, written};
 use crate::body::{self, Body};
 use crate::condition::unquoted;
 use crate::info::FILE_LEN_MAX;
@@ -15,11 +15,11 @@ use crate::pithos::condition::{of_result, of_write};
 use crate::pithos::fault::{Fault, Result, of_store};
 use crate::pithos::hashmap::{self, DOCUMENT_LEN_MAX};
 use crate::pithos::metadata::Said;
+use crate::pithos::sharing;
 use crate::service::Front;
 
 /// Answers PUT.
 pub(super) async fn answer(front: &Front, call: Call) -> Result<Response<Body>> {
-    refuse_sharing(&call)?;
     if call.words.given("x-move-from").is_some() || call.words.given("x-copy-from").is_some() {
         return copy::from(front, call).await;
     }
@@ -28,7 +28,8 @@ pub(super) async fn answer(front: &Front, call: Call) -> Result<Response<Body>> 
     let Some(content_type) = said.content_type.clone() else {
         return Err(Fault::length_required("Missing Content-Type header"));
     };
-    let description = new_description(&said, content_type)?;
+    let mut description = new_description(&said, content_type)?;
+    description.guards.share = sharing::edit(&call.words)?;
     if call.says("hashmap") {
         return put_map(front, call, description).await;
     }

@@ -18,7 +18,7 @@ use crate::pithos::format::Format;
 use crate::pithos::moment::{date, seconds};
 use crate::pithos::range::{Wanted, wanted};
 use crate::pithos::words::{say, whole_number};
-use crate::pithos::{Call, hashmap, metadata, reply};
+use crate::pithos::{Call, hashmap, metadata, reply, sharing};
 use crate::plain::{Assembly, assemble_dynamic};
 use crate::service::Front;
 
@@ -56,6 +56,10 @@ pub(super) async fn answer(front: &Front, call: Call) -> Result<Response<Body>> 
     }
     let opened = open(front, &call, version).await?;
     let mut headers = describe(front, &opened).await?;
+    if version.is_none() && opened.tells_sharing() {
+        let at = (&call.container()?, &call.path()?);
+        sharing::tell(front, &call, at, &mut headers).await?;
+    }
     let (tag, created) = (tag_of(opened.version()), opened.version().created);
     judge(&call.words, &tag, created)?;
     if call.says("hashmap") && !is_head(&call) {

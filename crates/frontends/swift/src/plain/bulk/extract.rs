@@ -19,7 +19,7 @@ use tokio_util::io::{ReaderStream, StreamReader};
 
 use super::meter::{Meter, Metered};
 use super::{CONTAINERS_MAX, FAILURES_MAX};
-use crate::answer::{document, title};
+use crate::answer::{document, set, title};
 use crate::body::{self, Body};
 use crate::describe;
 use crate::error::{Refusal, Result, of_store};
@@ -152,7 +152,11 @@ impl Extraction<'_> {
         })
     }
 
-    async fn store(&mut self, target: Target, entry: Entry<Archive<Reader>>) -> Result<Version> {
+    async fn store(
+        &mut self,
+        target: Target,
+        mut entry: Entry<Archive<Reader>>,
+    ) -> Result<Version> {
         let (front, caller) = (self.front, &self.call.caller);
         let container = target.container_name()?;
         if self.containers.insert(container.as_str().to_owned()) {
@@ -178,7 +182,9 @@ impl Extraction<'_> {
         if len > FILE_LEN_MAX {
             return Err(Refusal::of(StatusCode::PAYLOAD_TOO_LARGE));
         }
-        let description = describe::of_put(&HeaderMap::new(), path.as_str())?;
+        let words = words_of(&mut entry).await;
+        let words = words.map_err(|_| Refusal::bad("A file's attributes cannot be read"))?;
+        let description = describe::of_put(&words, path.as_str())?;
         let broken = |error: io::Error| {
             let context = "the archive broke off";
             Error::because(ErrorKind::Invalid, Reason::BodyFailed, context).with_source(error)
@@ -190,5 +196,55 @@ impl Extraction<'_> {
             .store
             .put(caller, &container, &path, description, condition, put);
         stored.await.map_err(of_store)
+    }
+}
+
+/// The extended attributes of a file that say something of an object, as the headers that would say it.
+/// GNU's tar and BSD's have a prefix each.
+async fn words_of(entry: &mut Entry<Archive<Reader>>) -> io::Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    let Some(attributes) = entry.pax_extensions().await? else {
+        return Ok(headers);
+    };
+    for attribute in attributes {
+        let attribute = attribute?;
+        let Ok(key) = attribute.key() else { continue };
+        if let Some(name) = word_of(key) {
+            set(&mut headers, &name, attribute.value_bytes());
+        }
+    }
+    Ok(headers)
+}
+
+fn word_of(key: &str) -> Option<String> {
+    let prefixes = ["SCHILY.xattr.user.", "LIBARCHIVE.xattr.user."];
+    let key = prefixes
+        .iter()
+        .find_map(|prefix| key.strip_prefix(prefix))?;
+    match key.strip_prefix("meta.") {
+        Some(name) => Some(format!("x-object-meta-{name}")),
+        None => (key == "mime_type").then(|| "content-type".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes() {
+        for (key, word) in [
+            ("SCHILY.xattr.user.mime_type", Some("content-type")),
+            (
+                "SCHILY.xattr.user.meta.Colour",
+                Some("x-object-meta-Colour"),
+            ),
+            ("LIBARCHIVE.xattr.user.meta.a", Some("x-object-meta-a")),
+            ("SCHILY.xattr.security.selinux", None),
+            ("SCHILY.xattr.user.other", None),
+            ("path", None),
+        ] {
+            assert_eq!(word_of(key).as_deref(), word, "{key}");
+        }
     }
 }

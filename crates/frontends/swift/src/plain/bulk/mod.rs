@@ -6,12 +6,12 @@ mod delete;
 mod extract;
 mod meter;
 
-use dolium_store::{Caller, Condition, DeleteRequest, EtagMatch};
-use http::{Method, Response, StatusCode};
+use dolium_store::Caller;
+use http::{Method, Response};
 
-use super::Call;
+use super::{Call, version};
 use crate::body::Body;
-use crate::error::{Refusal, Result, of_store};
+use crate::error::{Result, of_store};
 use crate::service::Front;
 use crate::target::Target;
 
@@ -46,17 +46,5 @@ pub(super) async fn remove(front: &Front, caller: &Caller, target: &Target) -> R
         let deleted = front.store.delete_container(caller, &container).await;
         return deleted.map_err(of_store);
     }
-    let request = DeleteRequest {
-        condition: Condition {
-            if_match: Some(EtagMatch::Any),
-            ..Condition::default()
-        },
-        ..DeleteRequest::default()
-    };
-    let path = target.object_path()?;
-    let deleted = front.store.delete(caller, &container, &path, request).await;
-    match deleted.map_err(of_store)?.absent {
-        true => Err(Refusal::of(StatusCode::NOT_FOUND)),
-        false => Ok(()),
-    }
+    version::remove(front, caller, target, None).await.map(drop)
 }

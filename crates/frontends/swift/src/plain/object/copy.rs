@@ -3,7 +3,7 @@
 //! A copy of all of one version moves no data. A copy of a range, or of an object that consists of others,
 //! reads and stores what the client would have got.
 
-use dolium_store::{Condition, CopyRequest, EtagMatch, Guards, Selector, Source, Version};
+use dolium_store::{Condition, CopyRequest, EtagMatch, Guards, Source, Version};
 use http::{Method, Response};
 
 use super::put::{condition, created, tagged};
@@ -16,8 +16,7 @@ use crate::error::{Refusal, Result, of_store};
 use crate::info::FILE_LEN_MAX;
 use crate::metadata::{self, Owner};
 use crate::plain::large::slo;
-use crate::plain::symlink;
-use crate::plain::{Call, source};
+use crate::plain::{Call, source, symlink, version};
 use crate::range::{Wanted, wanted};
 use crate::service::Front;
 use crate::target::{
@@ -90,7 +89,10 @@ async fn run(front: &Front, call: Call, from: Target) -> Result<Response<Body>> 
         from.container.as_deref().unwrap_or_default(),
     )?;
     let from_path = object_path(from.object.as_deref().unwrap_or_default())?;
-    let source = source(from_container, from_path);
+    let mut source = source(from_container, from_path);
+    if let Some(version) = version::asked(&call.query)? {
+        source.version = version;
+    }
     let links = symlink::is_asked(&call);
     let shown = show(front, &call.caller, source, &call.query, links).await?;
     match judge(&call.headers, &shown.etag, shown.changed) {
@@ -98,11 +100,11 @@ async fn run(front: &Front, call: Call, from: Target) -> Result<Response<Body>> 
         Verdict::Unchanged => return Err(Refusal::of(http::StatusCode::NOT_MODIFIED)),
         Verdict::Fails => return Err(Refusal::of(http::StatusCode::PRECONDITION_FAILED)),
     }
-    let (version, source_changed) = match store(front, &call, shown).await? {
+    let (stored, source_changed) = match store(front, &call, shown).await? {
         Ok(stored) => stored,
         Err(refused) => return Ok(refused),
     };
-    let mut response = created(&version);
+    let mut response = created(&stored);
     let headers = response.headers_mut();
     let (container, object) = (
         from.container.unwrap_or_default(),
@@ -115,7 +117,7 @@ async fn run(front: &Front, call: Call, from: Target) -> Result<Response<Body>> 
     );
     set(headers, "x-copied-from-account", quote(&from.account));
     set(headers, "x-copied-from-last-modified", source_changed);
-    metadata::write(&version.attributes, Owner::Object, headers);
+    metadata::write(&stored.attributes, Owner::Object, headers);
     Ok(response)
 }
 
@@ -180,7 +182,6 @@ async fn store(
                     if_match: Some(EtagMatch::OneOf(vec![opened.etag.clone()])),
                     ..Condition::default()
                 },
-                version: Selector::Current,
                 ..source
             },
             container,
@@ -189,6 +190,7 @@ async fn store(
             replace: Some(description),
             tags: None,
             guards: Guards::default(),
+            class: None,
             encryption: None,
             refuse_copy_onto_itself: false,
         };

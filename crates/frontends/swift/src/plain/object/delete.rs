@@ -1,11 +1,11 @@
 //! DELETE of objects.
 
-use http::{HeaderMap, Response, StatusCode};
+use http::{Response, StatusCode};
 
 use crate::answer::bare;
 use crate::body::Body;
 use crate::error::{Refusal, Result};
-use crate::plain::{Call, bulk};
+use crate::plain::{Call, version};
 use crate::service::Front;
 
 /// Answers DELETE. Unlike the store, Swift says when there was nothing.
@@ -15,6 +15,7 @@ pub(super) async fn answer(front: &Front, call: Call) -> Result<Response<Body>> 
     {
         return Err(Refusal::bad("Bad X-If-Delete-At header value"));
     }
-    bulk::remove(front, &call.caller, &call.target).await?;
-    Ok(bare(StatusCode::NO_CONTENT, HeaderMap::new()))
+    let wanted = version::asked(&call.query)?;
+    let id = version::remove(front, &call.caller, &call.target, wanted).await?;
+    Ok(bare(StatusCode::NO_CONTENT, version::removed(id)))
 }

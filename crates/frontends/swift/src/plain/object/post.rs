@@ -10,14 +10,17 @@ use crate::answer::{paged, set};
 use crate::body::Body;
 use crate::describe;
 use crate::error::{Refusal, Result, of_store};
-use crate::plain::Call;
 use crate::plain::symlink::{self, Link};
+use crate::plain::{Call, version};
 use crate::service::Front;
 
 /// Answers POST.
 pub(super) async fn answer(front: &Front, call: Call) -> Result<Response<Body>> {
     let container = call.target.container_name()?;
     let path = call.target.object_path()?;
+    if version::asked(&call.query)?.is_some() {
+        return Err(Refusal::bad("POST to a specific version is not allowed"));
+    }
     if call.headers.contains_key("x-symlink-target") {
         let text = "A PUT request is required to set a symlink target";
         return Err(Refusal::bad(text));

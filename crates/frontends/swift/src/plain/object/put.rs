@@ -13,9 +13,8 @@ use crate::condition::unquoted;
 use crate::describe;
 use crate::error::{Refusal, Result, of_store};
 use crate::info::FILE_LEN_MAX;
-use crate::plain::Call;
 use crate::plain::large::slo;
-use crate::plain::symlink;
+use crate::plain::{Call, symlink, version};
 use crate::service::Front;
 use crate::time::{last_modified, timestamp};
 
@@ -28,6 +27,9 @@ pub(super) async fn answer(front: &Front, call: Call) -> Result<Response<Body>> 
     }
     if call.headers.contains_key("x-copy-from") {
         return copy::from(front, call).await;
+    }
+    if version::asked(&call.query)?.is_some() {
+        return version::restore(front, call).await;
     }
     let version = store(front, call).await?;
     Ok(created(&version))
@@ -94,6 +96,7 @@ pub(in crate::plain) fn created(version: &Version) -> Response<Body> {
         last_modified(version.created),
     );
     set(&mut headers, "x-timestamp", timestamp(version.created));
+    version::mark(version, &mut headers);
     bare(StatusCode::CREATED, headers)
 }
 

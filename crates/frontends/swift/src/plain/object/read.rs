@@ -17,7 +17,7 @@ use crate::metadata::SWIFT;
 use crate::plain::container::QUOTED_ETAGS;
 use crate::plain::large::{Assembly, dlo, slo};
 use crate::plain::symlink::{self, Link};
-use crate::plain::{Call, source};
+use crate::plain::{Call, source, version};
 use crate::query::Query;
 use crate::service::Front;
 
@@ -86,7 +86,10 @@ impl Shown {
 
 /// Answers GET and HEAD.
 pub(super) async fn answer(front: &Front, call: Call) -> Result<Response<Body>> {
-    let source = source(call.target.container_name()?, call.target.object_path()?);
+    let mut source = source(call.target.container_name()?, call.target.object_path()?);
+    if let Some(version) = version::asked(&call.query)? {
+        source.version = version;
+    }
     let caller = reader(&call);
     let links = symlink::is_asked(&call);
     let shown = match show(front, &caller, source, &call.query, links).await {
@@ -94,7 +97,7 @@ pub(super) async fn answer(front: &Front, call: Call) -> Result<Response<Body>> 
         Err(refusal) if refusal.is_not_found() && condition::fails_on_nothing(&call.headers) => {
             return Err(Refusal::of(StatusCode::PRECONDITION_FAILED));
         }
-        Err(refusal) => return Err(refusal),
+        Err(refusal) => return Err(version::of_marker(refusal, &call.query)),
     };
     if shown.headers.contains_key("x-static-large-object")
         && matches!(shown.content, Content::Assembled(_))
@@ -125,6 +128,7 @@ pub(in crate::plain) async fn show(
         let opened = front.store.open_object(caller, &source).await;
         let opened = opened.map_err(of_store)?;
         let mut headers = describe::headers(opened.version());
+        version::mark(opened.version(), &mut headers);
         if Link::of(opened.version(), source.container.account()).is_some() {
             symlink::describe(opened.version(), &mut headers);
             return Ok(Shown::single(opened, headers, source));
@@ -135,7 +139,10 @@ pub(in crate::plain) async fn show(
     let version = opened.version();
     let changed = version.created;
     let mut headers = describe::headers(version);
-    if let Some(location) = followed.location {
+    version::mark(version, &mut headers);
+    let location = symlink::location(&source);
+    let location = location.and_then(|at| version::location(version, &at));
+    if let Some(location) = location.or(followed.location) {
         set(&mut headers, "content-location", location);
     }
     let manifest = query.get("multipart-manifest") == Some("get");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use dolium_store::Selector;
 use http::{HeaderMap, Response, StatusCode};
 use serde_json::json;
 
@@ -11,7 +12,7 @@ use crate::body::Body;
 use crate::error::{Refusal, Result, of_store};
 use crate::metadata::SWIFT;
 use crate::plain::report::{self, Report};
-use crate::plain::{Call, bulk, source};
+use crate::plain::{Call, source, version};
 use crate::service::Front;
 use crate::target::{Target, object_in_path};
 
@@ -28,11 +29,14 @@ pub(in crate::plain) async fn delete_whole(front: &Front, call: Call) -> Result<
     let format = report::format_of(&call.headers)?;
     let mut report = Report::new("delete");
     let (mut deleted, mut missing) = (0u64, 0u64);
-    match gather(front, &call).await {
+    let version = version::asked(&call.query)?;
+    match gather(front, &call, version).await {
         Ok(targets) => {
             for target in targets {
-                match bulk::remove(front, &call.caller, &target).await {
-                    Ok(()) => deleted += 1,
+                // Of the manifest the version that was named, of its parts what they are now.
+                let version = version.filter(|_| target == call.target);
+                match version::remove(front, &call.caller, &target, version).await {
+                    Ok(_) => deleted += 1,
                     Err(refusal) if refusal.is_not_found() => missing += 1,
                     Err(refusal) => report.errors.push((name_of(&target), line(&refusal))),
                 }
@@ -79,7 +83,7 @@ fn line(refusal: &Refusal) -> String {
 }
 
 /// All objects that a manifest names, those of manifests in it too, and itself last.
-async fn gather(front: &Front, call: &Call) -> Result<Vec<Target>> {
+async fn gather(front: &Front, call: &Call, version: Option<Selector>) -> Result<Vec<Target>> {
     let mut found = Vec::new();
     let mut seen = BTreeSet::new();
     let mut waiting = vec![(call.target.clone(), true)];
@@ -94,7 +98,10 @@ async fn gather(front: &Front, call: &Call) -> Result<Vec<Target>> {
         if !is_manifest {
             continue;
         }
-        let wanted = source(target.container_name()?, target.object_path()?);
+        let mut wanted = source(target.container_name()?, target.object_path()?);
+        if let Some(version) = version.filter(|_| found.len() == 1) {
+            wanted.version = version;
+        }
         let opened = front.store.open_object(&call.caller, &wanted).await;
         let opened = match opened.map_err(of_store) {
             Ok(opened) => opened,

@@ -204,7 +204,7 @@ impl PartRange {
         match self {
             Self::From(first, last) if first < size => {
                 let end = last.map_or(size, |last| last.saturating_add(1).min(size));
-                Some(first..end)
+                Some(first..end).filter(|range| !range.is_empty())
             }
             Self::Last(len) if len > 0 && size > 0 => Some(size.saturating_sub(len)..size),
             _ => None,
@@ -215,6 +215,7 @@ impl PartRange {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
 
@@ -281,6 +282,32 @@ mod tests {
         #[test]
         fn any_bytes_are_judged(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = parse(&bytes, ("c", "o"));
+        }
+
+        #[test]
+        fn what_looks_like_a_manifest_is_judged(
+            key in "path|etag|size_bytes|range|data|other",
+            value in prop_oneof![
+                Just(json!(null)), Just(json!(-1)), Just(json!(1e300)), Just(json!(u64::MAX)), Just(json!([])),
+                "[-0-9,/cow=]{0,12}".prop_map(Value::String), "\\PC{0,12}".prop_map(Value::String),
+            ],
+            count in 0usize..4,
+        ) {
+            let mut part = json!({"path": "/c/p"});
+            part[key] = value;
+            let list = Value::Array(vec![part; count]);
+            if let Ok(parts) = parse(list.to_string().as_bytes(), ("c", "o")) {
+                prop_assert_eq!(parts.len(), count);
+            }
+        }
+
+        #[test]
+        fn a_range_lies_within_its_part(first in any::<u64>(), last in any::<Option<u64>>(), size in any::<u64>()) {
+            for range in [PartRange::From(first, last), PartRange::Last(first)] {
+                if let Some(found) = range.within(size) {
+                    prop_assert!(found.start < found.end && found.end <= size);
+                }
+            }
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::metadata::SWIFT;
 use crate::plain::object::put::{condition, tagged};
 use crate::plain::report::{self, Report};
 use crate::plain::symlink::follow;
-use crate::plain::{Call, source};
+use crate::plain::{Call, source, version};
 use crate::service::Front;
 use crate::target::{container_name, object_path};
 use crate::time::{iso, last_modified};
@@ -118,6 +118,7 @@ fn created(version: &Version) -> Response<Body> {
         "last-modified",
         last_modified(version.created),
     );
+    version::mark(version, &mut headers);
     crate::answer::bare(StatusCode::CREATED, headers)
 }
 
