@@ -233,7 +233,7 @@ fn sqlite_seeks() {
     });
     check(sql, "USING", |tx| {
         let accounts = [AccountId(1), AccountId(2)];
-        tx.blocks_of(accounts, &[dolium_block::BlockId::of(b"x")])
+        tx.blocks_of("a", accounts, &[dolium_block::BlockId::of(b"x")])
     });
     check(sql, "USING", |tx| tx.uploaded_bytes(AccountId(1)));
     check(sql, "USING", |tx| tx.blobs("a", BlobKind::Pack, None, 10));

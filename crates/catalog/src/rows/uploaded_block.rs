@@ -29,24 +29,26 @@ record! {
 }
 
 impl ReadTx<'_> {
-    /// Of these blocks, those that one of two accounts refers to or uploaded, with their lengths.
+    /// Of the blocks that have a place in an array, those that one of two accounts refers to or uploaded, with their lengths.
     /// Nodes of lists are nobody's.
     pub fn blocks_of(
         &mut self,
+        array: &str,
         accounts: [AccountId; 2],
         ids: &[BlockId],
     ) -> Result<HashMap<BlockId, i64>> {
         let mut found = HashMap::with_capacity(ids.len());
         for chunk in exact_chunks(ids) {
             let sql = format!(
-                "SELECT b.id, b.len FROM block b WHERE b.id IN ({}) AND b.is_node = 0 AND \
+                "SELECT b.id, b.len FROM block b WHERE b.id IN ({}) AND b.array_name = $3 AND b.is_node = 0 AND \
                  (EXISTS (SELECT 1 FROM block_ref r WHERE r.block_id = b.id \
                           AND r.account_id IN ($1, $2)) \
                   OR EXISTS (SELECT 1 FROM uploaded_block u WHERE u.block_id = b.id \
                              AND u.account_id IN ($1, $2)))",
-                placeholders(2, chunk.len())
+                placeholders(3, chunk.len())
             );
-            let params = with_ids(params![accounts[0], accounts[1]], chunk);
+            let first = params![accounts[0], accounts[1], array.to_owned()];
+            let params = with_ids(first, chunk);
             for row in self.rows(&sql, &params)? {
                 let mut fields = Fields::new("block", row);
                 found.insert(fields.next()?, fields.next()?);

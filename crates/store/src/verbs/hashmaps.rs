@@ -88,11 +88,11 @@ impl Store {
         early?;
         self.refuse_encryption(&row)?;
         let known = self.known_to(who, &row, container, path).await?;
-        let lens = match self.find_blocks(&known, &row, &map).await? {
+        let place = self.place_for(&row, description.class.as_deref())?;
+        let lens = match self.find_blocks(&known, &row, &place, &map).await? {
             Found::All(lens) => lens,
             Found::Missing(missing) => return Ok(MapOutcome::Missing(missing)),
         };
-        let place = self.place_for(&row, description.class.as_deref())?;
         let taken = self.compose_map(&row, &place, &map, lens).await?;
         let mut named = map.hashes.clone();
         if cuts_last(&map, block_len(&row)?, lens) {
@@ -150,7 +150,7 @@ impl Store {
         }
         Ok(Known {
             accounts: own.map(|own| [own, own]),
-            object: self.blocks_at(who, container, path).await?,
+            object: self.blocks_at(who, row, container, path).await?,
         })
     }
 
@@ -158,6 +158,7 @@ impl Store {
     async fn blocks_at(
         &self,
         who: &Caller,
+        row: &ContainerRow,
         container: &ContainerName,
         path: &ObjectPath,
     ) -> Result<HashMap<BlockId, i64>> {
@@ -176,7 +177,8 @@ impl Store {
         let mut names = opened.hashes()?.chunks(LOOKUP_MAX);
         while let Some(names) = names.next().await {
             let names: Vec<BlockId> = names.into_iter().collect::<Result<_>>()?;
-            let rows = self.look(move |tx| Ok(tx.locate(&names)?)).await?;
+            let array = row.array_name.clone();
+            let rows = self.look(move |tx| Ok(tx.locate(&array, &names)?)).await?;
             found.extend(rows.into_iter().flatten().map(|row| (row.id, row.len)));
         }
         Ok(found)
@@ -187,6 +189,7 @@ impl Store {
         &self,
         known: &Known,
         container: &ContainerRow,
+        place: &Place,
         map: &Hashmap,
     ) -> Result<Found> {
         let block_len = i64::from(block_len(container)?);
@@ -206,7 +209,8 @@ impl Store {
             let found = match accounts {
                 None => HashMap::new(),
                 Some(accounts) => {
-                    self.look(move |tx| Ok(tx.blocks_of(accounts, &asked)?))
+                    let array = place.array.clone();
+                    self.look(move |tx| Ok(tx.blocks_of(&array, accounts, &asked)?))
                         .await?
                 }
             };

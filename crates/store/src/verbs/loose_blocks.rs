@@ -143,9 +143,9 @@ impl Store {
         name: BlockId,
     ) -> Result<Bytes> {
         let row = self.owned(who, container).await?;
-        let account = row.account_id;
+        let (account, array) = (row.account_id, row.array_name.clone());
         let known = self
-            .look(move |tx| Ok(tx.blocks_of([account, account], &[name])?))
+            .look(move |tx| Ok(tx.blocks_of(&array, [account, account], &[name])?))
             .await?;
         if !name.is_zero() && !known.contains_key(&name) {
             let reason = Reason::NoSuchObject;
