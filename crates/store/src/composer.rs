@@ -134,11 +134,8 @@ impl<'a> Composer<'a> {
         self.at.is_multiple_of(self.block_len) && starts && whole
     }
 
-    /// Appends a block that is known to be all that its name is the hash of, whichever array has it.
+    /// Appends a block that is in the array and known to be all that its name is the hash of.
     pub(crate) async fn whole(&mut self, extent: Extent) -> Result<()> {
-        if self.lane.arrays.len() > 1 {
-            self.intake.carry(self.lane, extent.id).await?;
-        }
         self.at += u64::from(extent.len);
         self.intake.append_whole(extent).await
     }
