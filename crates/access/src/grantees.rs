@@ -131,7 +131,9 @@ fn referrer(raw: &str, host: &str, door: Door) -> Result<String, GranteesError> 
         Some(domain) if !domain.is_empty() => domain.trim(),
         _ => host,
     };
-    if host.is_empty() || host == "." {
+    // What is left may begin neither like a sign nor like a star: written back it would mean something else.
+    let is_marked = host.starts_with('-') || (host.starts_with('*') && host != "*");
+    if host.is_empty() || host == "." || is_marked {
         return Err(GranteesError::NoHost(raw.to_owned()));
     }
     Ok(format!(".r:{sign}{host}"))
@@ -168,7 +170,9 @@ mod tests {
         ] {
             assert_eq!(read(given).to_string(), kept, "{given}");
         }
-        for bad in [".bogus:x", ".r:", ".r:-", ".r:."] {
+        for bad in [
+            ".bogus:x", ".r:", ".r:-", ".r:.", ".r:*-", ".r:*-x", ".r:--x", ".r:**x", ".r:-*-x",
+        ] {
             assert!(Grantees::parse(bad, Door::Read).is_err(), "{bad}");
         }
         let error = Grantees::parse(".r:*", Door::Write).unwrap_err();
