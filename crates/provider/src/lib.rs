@@ -16,6 +16,7 @@ mod fault;
 mod memory;
 mod name;
 mod payload;
+mod range;
 mod remote;
 mod settings;
 mod swift;

@@ -3,7 +3,8 @@
 use std::time::SystemTime;
 
 use dolium_array::{BlobId, BlobKind, FoundBlob, Layout, Placement, StoredBlob};
-use dolium_catalog::{BlobKind as RowKind, BlobRow, BlobState};
+use dolium_block::{PackEntry, PackId};
+use dolium_catalog::{BlobKind as RowKind, BlobRow, BlobState, BlockRow};
 
 use crate::clock::now;
 use crate::{Error, ErrorKind, Result};
@@ -36,6 +37,27 @@ pub(crate) fn blob_row(array: &str, blob: &StoredBlob) -> BlobRow {
         placement: blob.placement.encode(),
         state: BlobState::Live,
         created: now().0,
+    }
+}
+
+/// The place of a block in a pack of an array, as the pack's index has it. `unref_at` says since when nothing refers
+/// to it, if nothing does.
+pub(crate) fn block_row(
+    array: &str,
+    pack: PackId,
+    entry: &PackEntry,
+    unref_at: Option<i64>,
+) -> BlockRow {
+    BlockRow {
+        id: entry.id,
+        array_name: array.to_owned(),
+        pack,
+        start: entry.offset.into(),
+        sealed_len: entry.sealed_len.into(),
+        len: entry.len.into(),
+        codec: entry.codec as i64,
+        is_node: entry.is_node,
+        unref_at,
     }
 }
 

@@ -233,7 +233,7 @@ pub(crate) struct Taken {
 pub(crate) type NewPacks = Vec<(Arc<StoredPack>, Vec<dolium_block::PackEntry>)>;
 
 /// Waits until the packs of blocks that were handed in are durable.
-async fn packs_of(tickets: impl Iterator<Item = &Ticket>) -> Result<NewPacks> {
+pub(crate) async fn packs_of(tickets: impl Iterator<Item = &Ticket>) -> Result<NewPacks> {
     let mut packs: HashMap<_, (Arc<StoredPack>, Vec<_>)> = HashMap::new();
     for ticket in tickets {
         let pack = ticket.wait().await?;

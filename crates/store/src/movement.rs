@@ -16,9 +16,9 @@ use std::collections::HashMap;
 use dolium_block::{BlockId, Node};
 use dolium_catalog::{BlockRow, ContainerRow, MovementRow, VersionRow, WriteTx};
 
-use crate::blobs::blob_row;
+use crate::blobs::{blob_row, block_row};
 use crate::clock::now;
-use crate::ingest::{NewBlocks, carry};
+use crate::ingest::{NewBlocks, carry, packs_of};
 use crate::lane::Lane;
 use crate::packer::Ticket;
 use crate::place::Place;
@@ -267,27 +267,12 @@ impl<'a> Carrier<'a> {
         }
         let array = self.to.array.name().to_owned();
         let unref_at = Some(now().0);
-        let mut packs: HashMap<_, (_, Vec<BlockRow>)> = HashMap::new();
-        for ticket in tickets.values() {
-            let pack = ticket.wait().await?;
-            let entry = &ticket.entry;
-            let row = BlockRow {
-                id: entry.id,
-                array_name: array.clone(),
-                pack: pack.id,
-                start: entry.offset.into(),
-                sealed_len: entry.sealed_len.into(),
-                len: entry.len.into(),
-                codec: entry.codec as i64,
-                is_node: entry.is_node,
-                unref_at,
-            };
-            let (_, rows) = packs.entry(pack.id).or_insert_with(|| (pack, Vec::new()));
-            rows.push(row);
-        }
+        let packs = packs_of(tickets.values()).await?;
         let noted = self.store.inner.catalog.write(move |tx| {
-            for (pack, rows) in packs.values() {
-                tx.insert_pack_blocks(&blob_row(&array, &pack.blob), rows)?;
+            for (pack, entries) in &packs {
+                let block = |entry| block_row(&array, pack.id, entry, unref_at);
+                let blocks: Vec<BlockRow> = entries.iter().map(block).collect();
+                tx.insert_pack_blocks(&blob_row(&array, &pack.blob), &blocks)?;
             }
             Ok::<_, dolium_catalog::Error>(())
         });

@@ -20,6 +20,7 @@ use futures::future::try_join_all;
 use opendal::layers::{ConcurrentLimitLayer, RetryLayer, TimeoutLayer};
 use opendal::{Buffer, EntryMode, Metadata, Operator};
 
+use crate::range::{nothing, passes_end};
 use crate::settings::Options;
 use crate::{
     BlobInfo, BlobName, Capabilities, Error, ErrorKind, ListPage, Payload, Provider, Result, Status,
@@ -237,19 +238,9 @@ impl Provider for RemoteProvider {
     }
 
     async fn get(&self, name: &BlobName, range: Range<u64>) -> Result<Bytes> {
-        let invalid = || {
-            let why = format!("{name}: range {range:?} passes the end");
-            Error::new(ErrorKind::Invalid, "get", why)
-        };
+        let invalid = || passes_end(name, &range);
         if range.start >= range.end {
-            // There is no HTTP range for nothing.
-            let len = self.head(name).await?.len;
-            let inside = range.start == range.end && range.end <= len;
-            return if inside {
-                Ok(Bytes::new())
-            } else {
-                Err(invalid())
-            };
+            return nothing(self, name, &range).await;
         }
         let options = opendal::options::ReadOptions {
             range: range.clone().into(),

@@ -22,6 +22,7 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
+use crate::range::{nothing, passes_end};
 use crate::settings::Options;
 use crate::{
     BlobInfo, BlobName, Capabilities, Error, ErrorKind, ListPage, Payload, Provider, Result, Status,
@@ -252,19 +253,9 @@ impl Provider for SwiftProvider {
     }
 
     async fn get(&self, name: &BlobName, range: Range<u64>) -> Result<Bytes> {
-        let invalid = || {
-            let why = format!("{name}: range {range:?} passes the end");
-            Error::new(ErrorKind::Invalid, "get", why)
-        };
+        let invalid = || passes_end(name, &range);
         if range.start >= range.end {
-            // There is no HTTP range for nothing.
-            let len = self.head(name).await?.len;
-            let inside = range.start == range.end && range.end <= len;
-            return if inside {
-                Ok(Bytes::new())
-            } else {
-                Err(invalid())
-            };
+            return nothing(self, name, &range).await;
         }
         let asked = (Method::GET, Some(name.as_str()));
         let bytes = format!("bytes={}-{}", range.start, range.end - 1);

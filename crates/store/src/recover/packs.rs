@@ -9,7 +9,7 @@ use dolium_block::{PackId, PackIndex};
 use dolium_catalog::{BlockRow, ReadTx};
 
 use super::{Recovery, shard_count};
-use crate::blobs::blob_row;
+use crate::blobs::{blob_row, block_row};
 use crate::clock::now;
 use crate::journal::FOUND_PAGE;
 use crate::settings::Keys;
@@ -88,17 +88,7 @@ impl Recovery<'_> {
         }
         let index = read_index(array, &blob, &self.keys, &id).await?;
         let unref_at = Some(now().0);
-        let block = |entry: &dolium_block::PackEntry| BlockRow {
-            id: entry.id,
-            array_name: array.name().to_owned(),
-            pack: id,
-            start: entry.offset.into(),
-            sealed_len: entry.sealed_len.into(),
-            len: entry.len.into(),
-            codec: entry.codec as i64,
-            is_node: entry.is_node,
-            unref_at,
-        };
+        let block = |entry| block_row(array.name(), id, entry, unref_at);
         let blocks: Vec<BlockRow> = index.entries.iter().map(block).collect();
         let (row, count) = (blob_row(array.name(), &blob), blocks.len() as u64);
         let noted = self

@@ -8,14 +8,14 @@
 
 use bytes::Bytes;
 use dolium_access::Action;
-use dolium_block::{BlockId, Chunker, PackEntry};
+use dolium_block::{BlockId, Chunker};
 use dolium_catalog::{BlockRow, ContainerRow, UploadedBlockRow};
 use futures::StreamExt;
 
 use super::container_edits::standing_over;
 use super::hashmaps::{block_len, read_named};
 use super::quota;
-use crate::blobs::blob_row;
+use crate::blobs::{blob_row, block_row};
 use crate::caller::Caller;
 use crate::clock::now;
 use crate::ingest::{NewPacks, store_loose, wrong_len};
@@ -103,18 +103,8 @@ impl Store {
         self.commit(move |tx| {
             let at = now().0;
             for (pack, entries) in &packs {
-                let block = |entry: &PackEntry| BlockRow {
-                    id: entry.id,
-                    array_name: container.array_name.clone(),
-                    pack: pack.id,
-                    start: entry.offset.into(),
-                    sealed_len: entry.sealed_len.into(),
-                    len: entry.len.into(),
-                    codec: entry.codec as i64,
-                    is_node: entry.is_node,
-                    // Nothing refers to it yet: it waits as garbage does.
-                    unref_at: Some(at),
-                };
+                // Nothing refers to it yet: it waits as garbage does.
+                let block = |entry| block_row(&container.array_name, pack.id, entry, Some(at));
                 let blocks: Vec<BlockRow> = entries.iter().map(block).collect();
                 tx.insert_pack_blocks(&blob_row(&container.array_name, &pack.blob), &blocks)?;
             }

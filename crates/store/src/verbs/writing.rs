@@ -15,7 +15,7 @@ use dolium_catalog::{
 use super::event::{self, Occasion};
 use super::{archive, quota};
 use crate::attributes::{OBJECT, OBJECT_ID};
-use crate::blobs::blob_row;
+use crate::blobs::{blob_row, block_row};
 use crate::clock::now;
 use crate::condition::Present;
 use crate::ingest::NewBlocks;
@@ -49,17 +49,7 @@ pub(crate) fn link(
     new: &NewBlocks,
 ) -> Result<()> {
     for (pack, entries) in &new.packs {
-        let block = |entry: &dolium_block::PackEntry| BlockRow {
-            id: entry.id,
-            array_name: holder.array.clone(),
-            pack: pack.id,
-            start: entry.offset.into(),
-            sealed_len: entry.sealed_len.into(),
-            len: entry.len.into(),
-            codec: entry.codec as i64,
-            is_node: entry.is_node,
-            unref_at: None,
-        };
+        let block = |entry| block_row(&holder.array, pack.id, entry, None);
         let blocks: Vec<BlockRow> = entries.iter().map(block).collect();
         tx.insert_pack_blocks(&blob_row(&holder.array, &pack.blob), &blocks)?;
     }
