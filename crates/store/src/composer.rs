@@ -12,7 +12,7 @@ use bytes::Bytes;
 use dolium_block::{Chunker, Chunking, Extent, Node};
 use dolium_catalog::{ContainerRow, VersionRow};
 
-use crate::ingest::{Intake, Taken};
+use crate::intake::{Intake, Taken};
 use crate::lane::Lane;
 use crate::reader::{ExtentWalk, read_extent};
 use crate::verbs::same_grid;

@@ -24,9 +24,11 @@ mod error;
 mod expiry;
 mod grid;
 mod ingest;
+mod intake;
 mod journal;
 mod lane;
 mod lifecycle;
+mod listing;
 mod lock;
 mod movement;
 mod names;
@@ -59,6 +61,7 @@ pub use lifecycle::{
     Expiration, Filter, LifecycleDone, NEWER_VERSIONS_MAX, NoncurrentExpiration,
     NoncurrentTransition, RULE_ID_LEN_MAX, RULES_MAX, Rule, Transition, When, expiry_of,
 };
+pub use listing::{AccountEntry, ListEntry, ListPage, ListRequest};
 pub use lock::{ContainerLock, LockDefault, LockMode, LockPeriod, Retention};
 pub use movement::Moved;
 pub use names::{
@@ -69,10 +72,9 @@ pub use permission::ReadAction;
 pub use place::STANDARD_CLASS;
 pub use recover::{RecoverProgress, Recovered, recover};
 pub use request::{
-    AccountEntry, AclRequest, Body, ByteRange, CompleteHook, CompleteRequest, Condition, Container,
-    CopyRequest, DeleteRequest, Deleted, Description, EtagMatch, Finish, FinishHook, Guards,
-    ListEntry, ListPage, ListRequest, Part, PutRequest, Reading, RenameRequest, ShareEdit, Source,
-    Upload, Version, Versioning,
+    AclRequest, Body, ByteRange, CompleteHook, CompleteRequest, Condition, Container, CopyRequest,
+    DeleteRequest, Deleted, Description, EtagMatch, Finish, FinishHook, Guards, Part, PutRequest,
+    Reading, RenameRequest, ShareEdit, Source, Upload, Version, Versioning,
 };
 pub use settings::{Durability, StoreParts, StoreSettings, shard_key};
 pub use standing::{AccountGrants, READERS, SERVICE_PREFIX, Standing, WRITERS};

@@ -18,7 +18,7 @@ use dolium_catalog::{BlockRow, ContainerRow, MovementRow, VersionRow, WriteTx};
 
 use crate::blobs::{blob_row, block_row};
 use crate::clock::now;
-use crate::ingest::{NewBlocks, carry, packs_of};
+use crate::intake::{NewBlocks, carry, packs_of};
 use crate::lane::Lane;
 use crate::packer::Ticket;
 use crate::place::Place;

@@ -17,7 +17,7 @@ use super::copies::same_grid;
 use super::event::Occasion;
 use super::{quota, writing};
 use crate::clock::now;
-use crate::ingest::NewBlocks;
+use crate::intake::NewBlocks;
 use crate::lock::LOCK;
 use crate::movement;
 use crate::names::PATH_LEN_MAX;

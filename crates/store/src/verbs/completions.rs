@@ -10,7 +10,7 @@ use super::writing::{self, NewVersion};
 use crate::attributes::CHECKSUM;
 use crate::caller::Caller;
 use crate::envelope::{self, PART_SALT};
-use crate::ingest::{Intake, NewBlocks, Taken};
+use crate::intake::{Intake, NewBlocks, Taken};
 use crate::lifecycle::with_expiry;
 use crate::names::{ContainerName, ObjectPath};
 use crate::permission::{Target, permitted};

@@ -15,7 +15,7 @@ use crate::attributes::{CHECKSUM, Namespace, OBJECT};
 use crate::caller::Caller;
 use crate::digest::DigestSet;
 use crate::envelope::{self, Encryption, SEALED};
-use crate::ingest::NewBlocks;
+use crate::intake::NewBlocks;
 use crate::lane::Lane;
 use crate::lifecycle::with_expiry;
 use crate::lock::LOCK;

@@ -22,7 +22,7 @@ use super::opened::Opened;
 use super::writing::{self, NewVersion};
 use crate::caller::Caller;
 use crate::composer::Composer;
-use crate::ingest::{NewBlocks, Taken};
+use crate::intake::{NewBlocks, Taken};
 use crate::lane::Lane;
 use crate::names::{ContainerName, ObjectPath, Selector};
 use crate::permission::{Target, permitted};

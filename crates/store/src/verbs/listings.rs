@@ -4,10 +4,10 @@ use dolium_access::Action;
 use dolium_catalog::{ListItem, ListQuery, VersionListItem, VersionListQuery, VersionMarker};
 
 use crate::caller::Caller;
+use crate::listing::{ListEntry, ListPage, ListRequest};
 use crate::names::{ContainerName, Selector};
 use crate::permission::{Target, permitted};
 use crate::place::with_array;
-use crate::request::{ListEntry, ListPage, ListRequest};
 use crate::rows;
 use crate::store::Store;
 use crate::{Error, ErrorKind, Result};

@@ -9,7 +9,7 @@ use super::objects::existing;
 use super::writing::{self, NewVersion};
 use crate::caller::Caller;
 use crate::condition::Present;
-use crate::ingest::NewBlocks;
+use crate::intake::NewBlocks;
 use crate::lifecycle::with_expiry;
 use crate::permission::{self, ReadAction, Target};
 use crate::place::Place;

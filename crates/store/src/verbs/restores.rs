@@ -17,7 +17,7 @@ use super::event::{Cause, Occasion};
 use super::loose_blocks::owned_in;
 use super::writing::{self, NewVersion};
 use crate::caller::Caller;
-use crate::ingest::NewBlocks;
+use crate::intake::NewBlocks;
 use crate::lock::LOCK;
 use crate::names::{ContainerName, Instant, ObjectPath};
 use crate::permission::{self, ACCESS, Target};

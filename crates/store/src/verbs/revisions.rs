@@ -8,7 +8,7 @@ use super::descriptions::{DescriptionEdit, KEPT, edited};
 use super::event::{Cause, Occasion};
 use super::writing::{self, NewVersion};
 use crate::caller::Caller;
-use crate::ingest::NewBlocks;
+use crate::intake::NewBlocks;
 use crate::lock;
 use crate::names::{ContainerName, ObjectPath};
 use crate::permission::{Target, permitted};

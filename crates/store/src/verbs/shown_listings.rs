@@ -9,9 +9,10 @@ use dolium_catalog::{BrowseQuery, ContainerRow, ListItem, ReadTx, VersionSummary
 
 use super::past::{BrowseRequest, BrowseTest};
 use crate::caller::Caller;
+use crate::listing::{ListEntry, ListPage};
 use crate::names::{ContainerName, Instant};
 use crate::permission::{self, Target};
-use crate::request::{ListEntry, ListPage, Version};
+use crate::request::Version;
 use crate::rows;
 use crate::standing::{self, Standing};
 use crate::store::Store;

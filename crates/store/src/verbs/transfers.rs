@@ -27,7 +27,7 @@ use crate::attributes::{OBJECT, OBJECT_ID, new_object_id};
 use crate::caller::Caller;
 use crate::composer::{Composer, Content};
 use crate::condition::Present;
-use crate::ingest::NewBlocks;
+use crate::intake::NewBlocks;
 use crate::lock::{self, LOCK};
 use crate::names::{ContainerName, ObjectPath, Selector};
 use crate::permission::{self, ACCESS, ReadAction, Target, permitted};

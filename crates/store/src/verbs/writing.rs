@@ -18,7 +18,7 @@ use crate::attributes::{OBJECT, OBJECT_ID};
 use crate::blobs::{blob_row, block_row};
 use crate::clock::now;
 use crate::condition::Present;
-use crate::ingest::NewBlocks;
+use crate::intake::NewBlocks;
 use crate::lock;
 use crate::movement;
 use crate::names::ObjectPath;
