@@ -171,10 +171,11 @@ azurite() {
 }
 
 webdav() {
-  [ -x /usr/sbin/apache2 ] || need /nonexistent apache2-bin apache2-utils
+  [ -x /usr/sbin/apache2 ] || need /nonexistent apache2-bin
+  need htpasswd apache2-utils
   port=$(free_port)
   mkdir -p "$run/webdav/files"
-  printf 'ada:%s\n' "$(openssl passwd -apr1 secret)" >"$run/webdav/users"
+  htpasswd -cbB "$run/webdav/users" ada secret 2>/dev/null
   # Apache started by root gives its workers away.
   chmod 755 "$run"
   local owner=
