@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use crate::grid::Grid;
 use crate::lane::Lane;
 use crate::packer::{StoredPack, Ticket};
+use crate::underway::Write;
 use crate::{Error, ErrorKind, Result, blocking};
 
 /// Finished blocks of one stream that are hashed, sealed or wait for their pack's turn.
@@ -30,6 +31,9 @@ pub(crate) struct NewBlocks {
     pub(crate) packs: NewPacks,
     /// The references of each new node.
     pub(crate) nodes: HashMap<BlockId, Vec<BlockId>>,
+    /// Keeps blocks that were found, and are not in `packs`, until this is dropped.
+    #[expect(dead_code, reason = "held for its drop")]
+    pub(crate) write: Option<Write>,
 }
 
 /// A block that was taken over from the stream.
@@ -43,6 +47,7 @@ enum Placed {
 /// Takes the blocks of one stream in order.
 pub(crate) struct Intake<'a> {
     lane: &'a Lane,
+    write: Write,
     jobs: VecDeque<(u32, JoinHandle<Result<Placed>>)>,
     tickets: HashMap<BlockId, Ticket>,
     tree: TreeBuilder,
@@ -56,6 +61,7 @@ impl<'a> Intake<'a> {
     pub(crate) fn new(lane: &'a Lane, chunking: Option<Chunking>) -> Self {
         Self {
             lane,
+            write: lane.underway.begin(),
             grid: Grid::new(chunking),
             jobs: VecDeque::new(),
             tickets: HashMap::new(),
@@ -168,6 +174,7 @@ impl<'a> Intake<'a> {
         let blocks = NewBlocks {
             packs: packs_of(self.tickets.values()).await?,
             nodes: self.node_references,
+            write: Some(self.write),
         };
         Ok(Taken {
             root,

@@ -13,6 +13,7 @@ use crate::block_cache::BlockCache;
 use crate::clock::now;
 use crate::packer::Packer;
 use crate::settings::Keys;
+use crate::underway::Underway;
 use crate::{Error, ErrorKind, Result, blocking};
 
 /// How often a read looks again where a block lies: compaction may move it while it is read.
@@ -25,6 +26,8 @@ pub(crate) struct Lane {
     /// All arrays by name: a block that cannot be read here may have a place in another.
     pub(crate) arrays: Arc<[(String, Arc<Array>)]>,
     pub(crate) packer: Packer,
+    /// Writes that may have found blocks and have not committed.
+    pub(crate) underway: Underway,
     pub(crate) catalog: Catalog,
     pub(crate) keys: Arc<Keys>,
     /// Blocks that may be read before a client asks for them.

@@ -44,6 +44,7 @@ mod settings;
 mod sharing;
 mod standing;
 mod store;
+mod underway;
 mod verbs;
 mod visible;
 

@@ -25,6 +25,7 @@ use crate::place::Place;
 use crate::reader::load_node;
 use crate::rows::{decode_attributes, encode_attributes};
 use crate::store::Store;
+use crate::underway::Write;
 use crate::verbs::writing;
 use crate::{Result, Status};
 
@@ -204,6 +205,7 @@ struct Carrier<'a> {
     tickets: HashMap<BlockId, Ticket>,
     nodes: HashMap<BlockId, Vec<BlockId>>,
     stored: u64,
+    write: Write,
 }
 
 impl<'a> Carrier<'a> {
@@ -215,6 +217,7 @@ impl<'a> Carrier<'a> {
             tickets: HashMap::new(),
             nodes: HashMap::new(),
             stored: 0,
+            write: to.underway.begin(),
         }
     }
 
@@ -286,6 +289,7 @@ impl<'a> Carrier<'a> {
         Ok(NewBlocks {
             packs: Vec::new(),
             nodes: self.nodes,
+            write: Some(self.write),
         })
     }
 }

@@ -41,6 +41,7 @@ impl Relinker {
                 .collect::<Vec<_>>()
                 .into(),
             packer: Packer::new(array.clone(), keys.pack_index.clone(), usize::MAX, 0),
+            underway: crate::underway::Underway::default(),
             catalog: catalog.clone(),
             keys: keys.clone(),
             read_ahead_permits: Arc::new(Semaphore::new(0)),

@@ -14,6 +14,7 @@ use crate::lane::{Lane, read_permits};
 use crate::packer::Packer;
 use crate::place::Classes;
 use crate::settings::{Durability, Keys, StoreParts, StoreSettings};
+use crate::underway::Underway;
 use crate::{Error, ErrorKind, Result, recover};
 
 /// Every verb of the product. Clones share everything.
@@ -31,6 +32,8 @@ pub(crate) struct Inner {
     pub(crate) keys: Arc<Keys>,
     pub(crate) journal: Journal,
     pub(crate) settings: StoreSettings,
+    /// Writes under way, over all arrays.
+    pub(crate) underway: Underway,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
     /// Collection, scrub and repair exclude each other.
@@ -56,6 +59,7 @@ impl Store {
         recover::refuse_unfinished(&catalog).await?;
         let classes = Classes::new(arrays.iter().map(|array| array.name()), &settings.classes);
         let keys = Arc::new(Keys::new(&master_key));
+        let underway = Underway::default();
         let read_permits = read_permits();
         let read_ahead_permits = Arc::new(Semaphore::new(settings.read_ahead_blocks_max));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
@@ -76,6 +80,7 @@ impl Store {
                 array: array.clone(),
                 arrays: named.clone(),
                 packer,
+                underway: underway.clone(),
                 catalog: catalog.clone(),
                 keys: keys.clone(),
                 read_ahead_permits: read_ahead_permits.clone(),
@@ -101,6 +106,7 @@ impl Store {
             keys,
             journal,
             settings,
+            underway,
             tasks,
             stop,
             care: tokio::sync::Mutex::default(),

@@ -124,7 +124,7 @@ impl Collection<'_> {
 
     async fn remove_garbage(&mut self) -> Result<()> {
         let age = self.store.inner.settings.garbage_age_min.as_micros() as i64;
-        let before = now().0.saturating_sub(age);
+        let before = self.store.inner.underway.spare(now().0.saturating_sub(age));
         // Who uploaded a block may name it for as long as the block would wait.
         let notes = &self.store.inner.catalog;
         let forgotten = notes.write(move |tx| tx.forget_uploaded_before(before));

@@ -30,6 +30,10 @@ impl Store {
     /// Copies a version onto an object. The copy keeps the source's ETag and checksums, since its
     /// bytes are the same.
     pub async fn copy(&self, who: &Caller, request: CopyRequest) -> Result<Version> {
+        let mut blocks = NewBlocks {
+            write: Some(self.inner.underway.begin()),
+            ..NewBlocks::default()
+        };
         let (container, row, current) = self
             .open_source(who, &request.source, ReadAction::GET)
             .await?;
@@ -83,7 +87,6 @@ impl Store {
             place: new.place.bound_for(&belongs.array),
             ..new
         };
-        let mut blocks = NewBlocks::default();
         if target.account_id != source_account {
             blocks.nodes = load_references(self.lane_of(&new.place)?, &new.root).await?;
         }

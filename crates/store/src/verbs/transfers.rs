@@ -185,7 +185,10 @@ impl Store {
             place: at.clone(),
             root: Node::decode(&row.list)?,
             merkle: row.root.clone(),
-            blocks: NewBlocks::default(),
+            blocks: NewBlocks {
+                write: Some(self.inner.underway.begin()),
+                ..NewBlocks::default()
+            },
             row,
             path,
             is_current,

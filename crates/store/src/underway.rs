@@ -1,0 +1,85 @@
+//! When the oldest write under way began.
+//!
+//! A write that finds a block does not send it again, and names it only when it commits. Meanwhile the last
+//! version that refers to the block may go, and the block with it, however short the age at which garbage is
+//! collected. So collection spares what became garbage after the oldest write under way had begun.
+//!
+//! Promises: a block that a write of this process found is there when it commits; a handful of bytes for
+//! each write under way, whatever its size.
+//! Does not: know the writes of other processes; for them the age at which garbage is collected stands.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::clock::now;
+
+/// The writes under way. Clones share the register.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Underway(Arc<Mutex<Register>>);
+
+#[derive(Debug, Default)]
+struct Register {
+    next: u64,
+    /// When each began, in microseconds, with a number of its own.
+    began: BTreeSet<(i64, u64)>,
+}
+
+/// One write under way, until the last clone is dropped.
+#[derive(Clone, Debug)]
+pub(crate) struct Write(#[expect(dead_code, reason = "held for its drop")] Arc<Entry>);
+
+#[derive(Debug)]
+struct Entry {
+    key: (i64, u64),
+    underway: Underway,
+}
+
+impl Underway {
+    /// Notes that a write begins now: before it looks for its first block.
+    pub(crate) fn begin(&self) -> Write {
+        let mut register = self.0.lock();
+        let key = (now().0, register.next);
+        register.next += 1;
+        register.began.insert(key);
+        let underway = self.clone();
+        Write(Arc::new(Entry { key, underway }))
+    }
+
+    /// The instant up to which what is garbage may be collected: `before`, or when the oldest write began.
+    pub(crate) fn spare(&self, before: i64) -> i64 {
+        let register = self.0.lock();
+        let oldest = register.began.first().map(|(began, _)| *began);
+        oldest.map_or(before, |began| began.min(before))
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.underway.0.lock().began.remove(&self.key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_write_counts_until_its_last_clone_is_gone() {
+        let underway = Underway::default();
+        assert_eq!(underway.spare(i64::MAX), i64::MAX);
+        let first = underway.begin();
+        let began = underway.spare(i64::MAX);
+        let second = underway.begin();
+        assert_eq!(underway.spare(i64::MAX), began);
+        assert_eq!(underway.spare(7), 7);
+        let clone = first.clone();
+        drop(first);
+        assert_eq!(underway.spare(i64::MAX), began);
+        drop(clone);
+        assert!(underway.spare(i64::MAX) >= began);
+        drop(second);
+        assert_eq!(underway.spare(i64::MAX), i64::MAX);
+    }
+}
