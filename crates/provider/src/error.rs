@@ -2,6 +2,7 @@
 //! for people.
 
 use std::fmt;
+use std::time::Duration;
 
 /// Result of a provider's operations.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -71,6 +72,7 @@ pub struct Error {
     context: String,
     #[source]
     source: Option<Source>,
+    retry_after: Option<Duration>,
 }
 
 impl Error {
@@ -87,7 +89,19 @@ impl Error {
             operation,
             context: context.into(),
             source: None,
+            retry_after: None,
         }
+    }
+
+    /// The same failure of a service that said how long to leave it alone.
+    pub fn with_retry_after(mut self, pause: Duration) -> Self {
+        self.retry_after = Some(pause);
+        self
+    }
+
+    /// How long the service wants to be left alone, if it said so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// The same failure with another prospect.
@@ -136,6 +150,7 @@ impl Error {
             operation,
             context,
             source: Some(source.into()),
+            retry_after: None,
         }
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     DirectoryProvider, Error, ErrorKind, MemoryProvider, Provider, RemoteProvider, Result,
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How to reach one storage service.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct ProviderSettings {
     /// The driver: `directory`, `s3` …
     pub kind: String,
@@ -40,17 +40,25 @@ const PUBLIC_OPTIONS: [&str; 12] = [
     "username",
 ];
 
+impl ProviderSettings {
+    /// The options with what may be a secret left out.
+    pub fn shown_options(&self) -> BTreeMap<String, String> {
+        let shown = |(option, value): (&String, &String)| {
+            // An endpoint may carry a password in its address.
+            let public = PUBLIC_OPTIONS.contains(&option.as_str()) && !value.contains('@');
+            let value = if public { value.as_str() } else { "<redacted>" };
+            (option.clone(), value.to_owned())
+        };
+        self.options.iter().map(shown).collect()
+    }
+}
+
 impl fmt::Debug for ProviderSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("ProviderSettings");
         shown.field("kind", &self.kind);
-        for (option, value) in &self.options {
-            // An endpoint may carry a password in its address.
-            if PUBLIC_OPTIONS.contains(&option.as_str()) && !value.contains('@') {
-                shown.field(option, value);
-            } else {
-                shown.field(option, &"<redacted>");
-            }
+        for (option, value) in self.shown_options() {
+            shown.field(&option, &value);
         }
         shown.finish()
     }

@@ -42,7 +42,11 @@ pub(super) fn refused(
         _ => (ErrorKind::Unexpected, Status::Permanent),
     };
     let why = format!("{context}: the service answered {status}");
-    Some(Error::new(kind, operation, why).with_status(prospect))
+    let error = Error::new(kind, operation, why).with_status(prospect);
+    Some(match pause_asked(response) {
+        Some(pause) => error.with_retry_after(pause),
+        None => error,
+    })
 }
 
 /// The pause that the service asks for before the next attempt.
