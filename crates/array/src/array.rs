@@ -1,8 +1,7 @@
 //! The array itself: its members, its secrets, and the small operations on all members.
 
-use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use dolium_provider::{BlobName, Payload, Provider};
@@ -10,10 +9,12 @@ use futures::future::join_all;
 use tokio::sync::broadcast;
 
 use crate::member::{Peer, Traffic};
+use crate::membership::{Membership, Shape};
 use crate::shard::{Codes, ShardKeys};
+use crate::spool::Spool;
 use crate::{
     ArraySettings, BlobId, Error, ErrorKind, Layout, Member, MemberId, MemberStatus, Result,
-    Timeouts,
+    SpoolStatus, Timeouts,
 };
 
 /// Suspects that wait for a listener; when nobody keeps up the oldest are forgotten, and scrub finds
@@ -44,52 +45,41 @@ pub struct Array {
 
 pub(crate) struct Inner {
     pub(crate) name: String,
-    pub(crate) layout: Layout,
-    pub(crate) peers: Vec<Arc<Peer>>,
+    membership: RwLock<Arc<Membership>>,
     pub(crate) keys: ShardKeys,
     pub(crate) codes: Codes,
     pub(crate) allow_degraded_writes: bool,
     pub(crate) timeouts: Timeouts,
+    pub(crate) spool: Option<Spool>,
     suspects: broadcast::Sender<Suspect>,
 }
 
 impl fmt::Debug for Array {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner {
-            name,
-            layout,
-            peers,
-            ..
-        } = &*self.inner;
-        write!(f, "Array({name:?}, {layout}, {} members)", peers.len())
+        let now = self.inner.now();
+        let (name, layout, members) = (self.name(), now.layout, now.peers.len());
+        write!(f, "Array({name:?}, {layout}, {members} members)")
     }
 }
 
 impl Array {
-    /// Makes an array. Nothing is contacted yet.
+    /// Makes an array. Nothing is contacted yet; the spool, if there is one, is opened.
     pub fn new(settings: ArraySettings) -> Result<Self> {
-        let layout = settings.layout.validated()?;
-        let invalid = |why: String| Error::new(ErrorKind::Invalid, "array settings", why);
-        let (members, name) = (&settings.members, &settings.name);
-        let ids: BTreeSet<MemberId> = members.iter().map(|member| member.id).collect();
-        if ids.len() != members.len() {
-            return Err(invalid(format!("{name}: two members have one number")));
-        }
-        if members.len() < usize::from(layout.shards()) {
-            let (want, got) = (layout.shards(), members.len());
-            return Err(invalid(format!(
-                "{name}: {layout} needs {want} providers, there are {got}"
-            )));
-        }
-        let peer = |member| Arc::new(Peer::new(member, settings.timeouts.cool_down));
+        let shape = Shape {
+            layout: settings.layout,
+            members: settings.members,
+            draining: settings.draining,
+        };
+        let cool_down = settings.timeouts.cool_down;
+        let membership = Membership::new(&settings.name, shape, cool_down, None)?;
         let inner = Inner {
             name: settings.name,
-            layout,
-            peers: settings.members.into_iter().map(peer).collect(),
+            membership: RwLock::new(Arc::new(membership)),
             keys: ShardKeys::new(&settings.shard_key),
             codes: Codes::default(),
             allow_degraded_writes: settings.allow_degraded_writes,
             timeouts: settings.timeouts,
+            spool: settings.spool.map(Spool::open).transpose()?,
             suspects: broadcast::Sender::new(SUSPECTS_MAX),
         };
         Ok(Self {
@@ -104,17 +94,73 @@ impl Array {
 
     /// How new blobs are cut.
     pub fn layout(&self) -> Layout {
-        self.inner.layout
+        self.inner.now().layout
     }
 
     /// The members, in the order of the settings.
-    pub fn members(&self) -> impl Iterator<Item = &Member> {
-        self.inner.peers.iter().map(|peer| &peer.member)
+    pub fn members(&self) -> Vec<Member> {
+        self.inner.now().shape().members
+    }
+
+    /// What the array consists of now.
+    pub fn shape(&self) -> Shape {
+        self.inner.now().shape()
+    }
+
+    /// Gives the array another shape: for what is written from now on. What is stored stays where it is,
+    /// and can be read as long as its members are there.
+    pub fn reshape(&self, shape: Shape) -> Result<()> {
+        let mut membership = self
+            .inner
+            .membership
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let cool_down = self.inner.timeouts.cool_down;
+        let next = Membership::new(self.name(), shape, cool_down, Some(&membership))?;
+        *membership = Arc::new(next);
+        Ok(())
+    }
+
+    /// The array as it would be in another shape: to plan with. It has no spool.
+    pub fn in_shape(&self, shape: Shape) -> Result<Self> {
+        let Inner {
+            name,
+            keys,
+            allow_degraded_writes,
+            timeouts,
+            ..
+        } = &*self.inner;
+        let now = self.inner.now();
+        let membership = Membership::new(name, shape, timeouts.cool_down, Some(&now))?;
+        let inner = Inner {
+            name: name.clone(),
+            membership: RwLock::new(Arc::new(membership)),
+            keys: keys.clone(),
+            codes: Codes::default(),
+            allow_degraded_writes: *allow_degraded_writes,
+            timeouts: *timeouts,
+            spool: None,
+            suspects: broadcast::Sender::new(1),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// What waits on the local disk for members that do not take it.
+    pub fn spool_status(&self) -> SpoolStatus {
+        let spool = self.inner.spool.as_ref();
+        spool.map(Spool::status).unwrap_or_default()
     }
 
     /// How each member is doing.
     pub fn status(&self) -> Vec<MemberStatus> {
-        self.inner.peers.iter().map(|peer| peer.status()).collect()
+        let now = self.inner.now();
+        let status = |peer: &Arc<Peer>| MemberStatus {
+            draining: now.is_draining(peer.id()),
+            ..peer.status()
+        };
+        now.peers.iter().map(status).collect()
     }
 
     /// Shards that reads find missing or damaged, from now on. A slow listener misses the oldest.
@@ -134,7 +180,7 @@ impl Array {
                 (peer.id(), call.await)
             }
         };
-        join_all(self.inner.peers.iter().map(prepare)).await
+        join_all(self.inner.now().peers.iter().map(prepare)).await
     }
 
     /// Replaces the identity record that a member keeps: the caller's sealed bytes.
@@ -168,6 +214,12 @@ impl Array {
         .await
     }
 
+    /// Removes the identity record of a provider that is no member any more.
+    pub async fn forget_identity(provider: &dyn Provider) -> Result<()> {
+        let deleted = provider.delete(&identity_name()?).await;
+        deleted.map_err(|source| Error::of_member(provider.kind(), source))
+    }
+
     /// The identity record that a provider keeps; nothing when it keeps none.
     pub async fn read_identity(provider: &dyn Provider) -> Result<Option<Bytes>> {
         let name = identity_name()?;
@@ -193,8 +245,17 @@ fn identity_name() -> Result<BlobName> {
 }
 
 impl Inner {
-    pub(crate) fn peer(&self, id: MemberId) -> Option<&Arc<Peer>> {
-        self.peers.iter().find(|peer| peer.id() == id)
+    /// The membership of now, for one piece of work.
+    pub(crate) fn now(&self) -> Arc<Membership> {
+        let membership = self
+            .membership
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&membership)
+    }
+
+    pub(crate) fn peer(&self, id: MemberId) -> Option<Arc<Peer>> {
+        self.now().peer(id).cloned()
     }
 
     /// The name of a member for people, also of one that is no longer there.

@@ -84,8 +84,9 @@ impl Array {
         limit: usize,
     ) -> Result<FoundPage> {
         let page = self.inner.found(kind, after, limit).await?;
-        let enough = usize::from(self.inner.layout.data());
-        if self.inner.peers.len() - page.unreachable.len() < enough {
+        let now = self.inner.now();
+        let enough = usize::from(now.layout.data());
+        if now.peers.len().saturating_sub(page.unreachable.len()) < enough {
             let why: Vec<String> = page
                 .unreachable
                 .iter()
@@ -120,7 +121,7 @@ impl Array {
             match Header::decode(&bytes, &inner.keys, &tag, shard.index) {
                 Ok(header) => return Ok(placed(found, &header)),
                 Err(why) => {
-                    inner.suspect(&found.id, shard.index, peer, why);
+                    inner.suspect(&found.id, shard.index, &peer, why);
                     faults.push(format!("{}: {name}: {why}", peer.name()));
                 }
             }
@@ -172,13 +173,14 @@ impl Inner {
             None => None,
         };
         let size = limit.max(PAGE_MIN);
-        let lists = self
+        let now = self.now();
+        let lists = now
             .peers
             .iter()
             .map(|peer| self.list_of(peer, kind, after.as_ref(), size));
         let mut page = FoundPage::default();
         let mut members = Vec::new();
-        for (peer, outcome) in self.peers.iter().zip(join_all(lists).await) {
+        for (peer, outcome) in now.peers.iter().zip(join_all(lists).await) {
             match outcome {
                 Ok(listed) => members.push(listed),
                 Err(error) => page.unreachable.push(Unreachable {

@@ -11,15 +11,18 @@
 
 mod array;
 pub mod care;
+mod delete;
 mod error;
 mod found;
 mod id;
 mod layout;
 mod member;
+mod membership;
 mod placement;
 mod read;
 mod settings;
 mod shard;
+mod spool;
 mod write;
 
 pub use array::{Array, Suspect};
@@ -29,5 +32,7 @@ pub use found::{FoundBlob, FoundPage, FoundShard, StrangeBlob, Unreachable};
 pub use id::{BlobId, BlobKind, MemberId};
 pub use layout::Layout;
 pub use member::{Member, MemberState, MemberStatus};
+pub use membership::Shape;
 pub use placement::{Placement, StoredBlob};
 pub use settings::{ArraySettings, Timeouts};
+pub use spool::{SpoolSettings, SpoolStatus};

@@ -5,6 +5,7 @@
 
 use dolium_block::codec::{Reader, Writer};
 
+use crate::shard::Geometry;
 use crate::{BlobId, Error, ErrorKind, Layout, MemberId, Result};
 
 /// The version byte of the encoded form.
@@ -91,6 +92,14 @@ pub struct StoredBlob {
     pub layout: Layout,
     /// Where its shards are.
     pub placement: Placement,
+}
+
+impl StoredBlob {
+    /// Bytes of each of its shards, as they lie at members.
+    pub fn shard_len(&self) -> u64 {
+        let (layout, blob_len) = (self.layout, self.len);
+        Geometry { layout, blob_len }.stored_len()
+    }
 }
 
 /// The members, best first, for the shards of a blob.

@@ -138,7 +138,7 @@ impl Reading {
         let mut direct = self.fetch(urgency, index, chunks);
         let member = self.blob.placement.get(index);
         let peer = member.and_then(|member| self.inner.peer(member));
-        let patience = peer.map_or(Duration::ZERO, |peer| {
+        let patience = peer.as_ref().map_or(Duration::ZERO, |peer| {
             peer.patience(chunks.end - chunks.start)
         });
         if self.geometry.layout.parity() == 0 {
@@ -158,7 +158,7 @@ impl Reading {
             },
             column = &mut rebuilt => match column {
                 Ok(column) => {
-                    if let Some(peer) = peer {
+                    if let Some(peer) = &peer {
                         peer.note_slow("get");
                     }
                     Ok(column)
@@ -228,7 +228,8 @@ impl Reading {
     /// How long the others may take: as long as the slowest of them usually does.
     fn patience(&self, chunks: &Range<u64>) -> Duration {
         let count = chunks.end - chunks.start;
-        let peers = self.inner.peers.iter().filter(|peer| peer.is_available());
+        let now = self.inner.now();
+        let peers = now.peers.iter().filter(|peer| peer.is_available());
         peers
             .map(|peer| peer.patience(count))
             .max()
@@ -278,6 +279,11 @@ impl Reading {
             let member = self.blob.placement.get(index);
             let (check, chunks) = (self.check, chunks.clone());
             let fetch = async move {
+                if member.is_none()
+                    && let Some(column) = inner.kept_chunks(&shard, &chunks).await
+                {
+                    return Ok(column);
+                }
                 let peer = member
                     .and_then(|member| inner.peer(member))
                     .ok_or_else(|| {
@@ -285,7 +291,7 @@ impl Reading {
                         Arc::new(Error::new(ErrorKind::NotFound, "read", why))
                     })?;
                 inner
-                    .get_chunks(urgency, check, peer, &shard, &chunks)
+                    .get_chunks(urgency, check, &peer, &shard, &chunks)
                     .await
                     .map_err(Arc::new)
             };
@@ -360,6 +366,25 @@ impl Inner {
             let why = format!("{}: {name}: {why}", peer.name());
             Error::new(ErrorKind::Corrupt, "get", why)
         })
+    }
+
+    /// Verified chunks of a shard that waits on the local disk for its member.
+    async fn kept_chunks(&self, shard: &Shard, chunks: &Range<u64>) -> Option<Column> {
+        let spool = self.spool.as_ref()?;
+        let kept = spool.find(&shard.id, shard.index)?;
+        let range = shard.geometry.stored_range(chunks);
+        let stored = match spool.read(&kept, range).await {
+            Ok(stored) => stored,
+            Err(error) => {
+                tracing::warn!(blob = %shard.id, %error, "a kept shard cannot be read");
+                return None;
+            }
+        };
+        let verified = self.verify(shard, chunks, stored).await;
+        let told = verified.inspect_err(|why| {
+            tracing::warn!(blob = %shard.id, shard = shard.index, why, "a kept shard is damaged");
+        });
+        told.ok()
     }
 
     async fn verify(

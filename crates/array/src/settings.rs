@@ -1,9 +1,10 @@
 //! What an array is made of.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Layout, Member};
+use crate::{Layout, Member, MemberId, SpoolSettings};
 
 /// Limits on waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,7 +13,7 @@ pub struct Timeouts {
     pub read: Duration,
     /// For a request that writes one shard.
     pub write: Duration,
-    /// How long a put that has its quorum waits for the rest.
+    /// How long a put that has its quorum waits for the rest at most: as long as they usually take.
     pub straggler_grace: Duration,
     /// How long a member that failed repeatedly is left alone.
     pub cool_down: Duration,
@@ -39,10 +40,14 @@ pub struct ArraySettings {
     pub layout: Layout,
     /// At least as many as the layout has shards.
     pub members: Vec<Member>,
+    /// Members that are being emptied: they are read, and get nothing new.
+    pub draining: BTreeSet<MemberId>,
     /// The secret under which shards are checksummed, so that providers cannot forge them.
     pub shard_key: [u8; 32],
     /// Whether a put may succeed with exactly as many shards as a read needs.
     pub allow_degraded_writes: bool,
+    /// Where shards wait for members that do not take them; nowhere when there is none.
+    pub spool: Option<SpoolSettings>,
     /// Limits on waiting.
     pub timeouts: Timeouts,
 }
@@ -60,8 +65,10 @@ impl ArraySettings {
             name,
             layout,
             members,
+            draining: BTreeSet::new(),
             shard_key,
             allow_degraded_writes: true,
+            spool: None,
             timeouts,
         }
     }
@@ -73,7 +80,9 @@ impl fmt::Debug for ArraySettings {
             .field("name", &self.name)
             .field("layout", &self.layout)
             .field("members", &self.members)
+            .field("draining", &self.draining)
             .field("allow_degraded_writes", &self.allow_degraded_writes)
+            .field("spool", &self.spool)
             .field("timeouts", &self.timeouts)
             .finish_non_exhaustive()
     }

@@ -1,10 +1,10 @@
-//! Writing a blob to its members with a quorum, and deleting it.
+//! Writing a blob to its members with a quorum.
 //!
-//! Promises: `put` returns when every shard is durable, or when enough are and the rest had their
-//! time; below that it removes what it wrote and names who failed. It never overwrites a shard.
-//! Members that are being left alone are tried all the same before a put fails for want of them.
+//! Promises: `put` returns when every shard is durable, or when enough are and the rest had the time that
+//! they usually take; what is missing then is kept on the local disk, if there is a spool and room. Below the
+//! quorum it removes what it wrote and names who failed. It never overwrites a shard. Members that are being
+//! left alone are tried all the same before a put fails for want of them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,17 +15,30 @@ use tokio::time::Instant;
 
 use crate::array::Inner;
 use crate::member::{Peer, Traffic, Urgency};
+use crate::membership::Membership;
 use crate::placement::ranked;
 use crate::shard::cut;
-use crate::{Array, BlobId, Error, ErrorKind, MemberId, Placement, Result, StoredBlob};
+use crate::spool::Kept;
+use crate::{Array, BlobId, Error, ErrorKind, Layout, Placement, Result, StoredBlob};
 
 /// Blobs above this are cut on a thread for such work: hashing more takes longer than the hop.
 const INLINE_MAX: u64 = 64 << 10;
-/// How long a put waits to hear whether a member that was left alone is back: a round trip, not more,
-/// since every put waits as long while the member is silent.
+/// How long a put without a spool waits to hear whether a member that was left alone is back: a round trip,
+/// not more, since every put waits as long while the member is silent.
 const KNOCK_PATIENCE: Duration = Duration::from_millis(100);
 /// A grace that does not end: the requests' own limits do.
 const FOREVER: Duration = Duration::from_secs(24 * 3600);
+
+/// A put under way.
+struct Put<'a> {
+    inner: &'a Inner,
+    id: &'a BlobId,
+    layout: Layout,
+    /// The members for the shards, in the order of indices.
+    peers: Vec<Arc<Peer>>,
+    shards: Vec<Payload>,
+    outcomes: Outcomes,
+}
 
 /// What became of the shards of a put so far.
 struct Outcomes {
@@ -41,89 +54,37 @@ impl Array {
     /// Stores a blob under a new id. Putting the same bytes again is success; callers must not put
     /// one id twice at the same time.
     pub async fn put(&self, id: &BlobId, body: Payload) -> Result<StoredBlob> {
-        let inner = &self.inner;
+        let inner = &*self.inner;
+        let now = inner.now();
         let len = body.len();
-        let shards = inner.cut(id, body).await?;
-        let peers = inner.choose(id);
-        inner.knock(id, &peers).await?;
-        let mut outcomes = Outcomes::new(peers.len());
-        inner
-            .write(Urgency::Normal, id, &peers, &shards, &mut outcomes)
-            .await?;
-        if outcomes.durable() < inner.needed() && outcomes.left_alone.contains(&true) {
-            inner
-                .write(Urgency::LastResort, id, &peers, &shards, &mut outcomes)
-                .await?;
+        let peers = now.choose(id);
+        let mut put = Put {
+            inner,
+            id,
+            layout: now.layout,
+            shards: inner.cut(now.layout, id, body).await?,
+            outcomes: Outcomes::new(peers.len()),
+            peers,
+        };
+        if inner.spool.is_none() {
+            put.knock().await?;
         }
-        let needed = inner.needed();
-        let durable = outcomes.durable();
-        let conflict = outcomes
-            .errors
-            .iter()
-            .any(|error| error.kind() == ErrorKind::Conflict);
-        if durable < needed || conflict {
-            inner.undo(id, &peers, &outcomes).await;
-            return Err(refused(id, durable, needed, conflict, &outcomes.errors));
+        put.write(Urgency::Normal).await?;
+        if put.outcomes.durable() < put.needed() && put.outcomes.left_alone.contains(&true) {
+            put.write(Urgency::LastResort).await?;
         }
-        for error in &outcomes.errors {
-            tracing::warn!(blob = %id, %error, "stored with a shard missing");
-        }
-        let place = |(index, peer): (usize, &Arc<Peer>)| outcomes.has(index).then(|| peer.id());
-        let placement = Placement::new(peers.iter().enumerate().map(place).collect());
+        put.decide().await?;
+        put.keep_missing().await;
         Ok(StoredBlob {
             id: id.clone(),
             len,
-            layout: inner.layout,
-            placement,
+            layout: put.layout,
+            placement: put.placement(),
         })
-    }
-
-    /// Removes all shards of a blob. Idempotent; an error names the members that failed.
-    pub async fn delete(&self, blob: &StoredBlob) -> Result<()> {
-        self.delete_all(std::slice::from_ref(blob)).await
-    }
-
-    /// Removes all shards of several blobs, each member's in one go. Idempotent; an error names the
-    /// members that failed, and means that shards of any of the blobs may be left.
-    pub async fn delete_all(&self, blobs: &[StoredBlob]) -> Result<()> {
-        let mut names: BTreeMap<MemberId, Vec<BlobName>> = BTreeMap::new();
-        for blob in blobs {
-            for (index, member) in blob.placement.shards().iter().enumerate() {
-                if let Some(member) = member {
-                    let name = blob.id.shard_name(index as u8)?;
-                    names.entry(*member).or_default().push(name);
-                }
-            }
-        }
-        let deletes = names.iter().map(|(member, names)| async move {
-            match self.inner.peer(*member) {
-                Some(peer) => self.inner.delete_shards(names, peer).await,
-                None => {
-                    let why = format!("{}: cannot be reached", self.inner.name_of(*member));
-                    Err(Error::new(ErrorKind::Unavailable, "delete", why))
-                }
-            }
-        });
-        let failed: Vec<Error> = join_all(deletes)
-            .await
-            .into_iter()
-            .filter_map(Result::err)
-            .collect();
-        match failed.first() {
-            None => Ok(()),
-            Some(first) => {
-                let which = match blobs {
-                    [blob] => blob.id.to_string(),
-                    blobs => format!("{} blobs", blobs.len()),
-                };
-                let why = format!("{which}: {}", listed(&failed));
-                Err(Error::new(first.kind(), "delete", why))
-            }
-        }
     }
 }
 
-fn listed(errors: &[Error]) -> String {
+pub(crate) fn listed(errors: &[Error]) -> String {
     errors
         .iter()
         .map(ToString::to_string)
@@ -182,37 +143,11 @@ pub(crate) enum Written {
     Before,
 }
 
-impl Inner {
-    /// With how many durable shards a put may succeed.
-    fn needed(&self) -> usize {
-        let enough = usize::from(self.layout.data());
-        let safe = (enough + 1).min(usize::from(self.layout.shards()));
-        if self.allow_degraded_writes {
-            enough
-        } else {
-            safe
-        }
-    }
-
-    /// Cuts a blob into shards, off the async threads when that takes long.
-    async fn cut(&self, id: &BlobId, body: Payload) -> Result<Vec<Payload>> {
-        let code = self.codes.of(self.layout)?;
-        let tag = self.keys.blob_tag(id);
-        if body.len() <= INLINE_MAX {
-            return cut(&code, &self.keys, &tag, &body);
-        }
-        let keys = self.keys.clone();
-        let work = tokio::task::spawn_blocking(move || cut(&code, &keys, &tag, &body));
-        work.await.unwrap_or_else(|source| {
-            let error = Error::new(ErrorKind::Unexpected, "put", "the coding thread stopped");
-            Err(error.with_source(source))
-        })
-    }
-
+impl Membership {
     /// The members for a blob's shards, in the order of indices. Members that are being left alone
     /// are taken only when there are not enough others.
     fn choose(&self, id: &BlobId) -> Vec<Arc<Peer>> {
-        let ranks = ranked(id, self.peers.iter().map(|peer| peer.id()));
+        let ranks = ranked(id, self.keepers().map(|peer| peer.id()));
         let peers = ranks
             .into_iter()
             .filter_map(|member| self.peer(member).cloned());
@@ -221,14 +156,27 @@ impl Inner {
         chosen.truncate(self.layout.shards().into());
         chosen
     }
+}
+
+impl Put<'_> {
+    /// With how many durable shards the put may succeed.
+    fn needed(&self) -> usize {
+        let enough = usize::from(self.layout.data());
+        let safe = (enough + 1).min(usize::from(self.layout.shards()));
+        if self.inner.allow_degraded_writes {
+            enough
+        } else {
+            safe
+        }
+    }
 
     /// Asks members that are being left alone, and that no other can stand in for, whether they are
     /// back: a shard that is not written now is missing until the next repair.
-    async fn knock(&self, id: &BlobId, peers: &[Arc<Peer>]) -> Result<()> {
+    async fn knock(&self) -> Result<()> {
         let mut knocks = Vec::new();
-        for (index, peer) in peers.iter().enumerate() {
+        for (index, peer) in self.peers.iter().enumerate() {
             if !peer.is_available() {
-                let name = id.shard_name(index as u8)?;
+                let name = self.id.shard_name(index as u8)?;
                 knocks.push(async move {
                     let head = peer.member.provider.head(&name);
                     // An answer of any kind lets the member back in; silence changes nothing.
@@ -243,27 +191,23 @@ impl Inner {
         Ok(())
     }
 
-    /// Puts all shards at once, and waits for the rest only so long after enough are durable. At the
-    /// last resort puts those of members that were left alone.
-    async fn write(
-        &self,
-        urgency: Urgency,
-        id: &BlobId,
-        peers: &[Arc<Peer>],
-        shards: &[Payload],
-        outcomes: &mut Outcomes,
-    ) -> Result<()> {
+    /// Puts all shards at once, and once enough are durable gives the rest the time that they usually take.
+    /// At the last resort puts those of members that were left alone.
+    async fn write(&mut self, urgency: Urgency) -> Result<()> {
+        let (inner, needed) = (self.inner, self.needed());
+        let outcomes = &mut self.outcomes;
         let mut waiting = match urgency {
-            Urgency::Normal => vec![true; peers.len()],
+            Urgency::Normal => vec![true; self.peers.len()],
             Urgency::LastResort => std::mem::take(&mut outcomes.left_alone),
         };
-        outcomes.left_alone = vec![false; peers.len()];
+        outcomes.left_alone = vec![false; self.peers.len()];
+        let started = Instant::now();
         let mut puts = FuturesUnordered::new();
-        for (index, (peer, shard)) in peers.iter().zip(shards).enumerate() {
+        for (index, (peer, shard)) in self.peers.iter().zip(&self.shards).enumerate() {
             if waiting[index] {
-                let name = id.shard_name(index as u8)?;
+                let name = self.id.shard_name(index as u8)?;
                 let shard = shard.clone();
-                let put = async move { self.put_shard(urgency, &name, peer, shard).await };
+                let put = async move { inner.put_shard(urgency, &name, peer, shard).await };
                 puts.push(async move { (index, put.await) });
             }
         }
@@ -281,14 +225,22 @@ impl Inner {
                 },
                 () = &mut grace => break,
             }
-            if patient && outcomes.durable() >= self.needed() {
+            if patient && outcomes.durable() >= needed {
                 patient = false;
-                grace
-                    .as_mut()
-                    .reset(Instant::now() + self.timeouts.straggler_grace);
+                let rest = self.peers.iter().zip(&self.shards).zip(&waiting);
+                let late = rest.filter(|(_, waiting)| **waiting);
+                let usual = late.map(|((peer, shard), _)| peer.write_patience(shard.len()));
+                let grace_max = inner.timeouts.straggler_grace;
+                let usual = usual.max().unwrap_or_default().min(grace_max);
+                grace.as_mut().reset(started + usual);
             }
         }
-        for (peer, _) in peers.iter().zip(waiting).filter(|(_, waiting)| *waiting) {
+        for (peer, _) in self
+            .peers
+            .iter()
+            .zip(waiting)
+            .filter(|(_, waiting)| *waiting)
+        {
             peer.note_slow("put");
             let why = format!(
                 "{}: still writing after the others had finished",
@@ -299,6 +251,86 @@ impl Inner {
                 .push(Error::new(ErrorKind::Unavailable, "put", why));
         }
         Ok(())
+    }
+
+    /// Fails when too few shards are durable, and then removes what was written.
+    async fn decide(&self) -> Result<()> {
+        let (durable, needed) = (self.outcomes.durable(), self.needed());
+        let mut errors = self.outcomes.errors.iter();
+        let conflict = errors.any(|error| error.kind() == ErrorKind::Conflict);
+        if durable < needed || conflict {
+            self.undo().await;
+            let errors = &self.outcomes.errors;
+            return Err(refused(self.id, durable, needed, conflict, errors));
+        }
+        for error in &self.outcomes.errors {
+            tracing::warn!(blob = %self.id, %error, "stored with a shard missing");
+        }
+        Ok(())
+    }
+
+    /// Keeps on the local disk what members did not take, as far as it fits: repair rebuilds the rest.
+    async fn keep_missing(&self) {
+        let Some(spool) = &self.inner.spool else {
+            return;
+        };
+        // Batches of the journal are merged and gone before a member is back.
+        if self.id.kind() == crate::BlobKind::Journal {
+            return;
+        }
+        let shards = self.peers.iter().zip(&self.shards).enumerate();
+        let missing = shards.filter(|(index, _)| !self.outcomes.has(*index));
+        let keeps = missing.map(|(index, (peer, shard))| {
+            let kept = Kept {
+                id: self.id.clone(),
+                index: index as u8,
+                member: peer.id(),
+            };
+            spool.keep(kept, shard.clone())
+        });
+        for error in join_all(keeps).await.into_iter().filter_map(Result::err) {
+            tracing::warn!(blob = %self.id, %error, "a missing shard is left to repair");
+        }
+    }
+
+    /// Where the shards lie.
+    fn placement(&self) -> Placement {
+        let place = |(index, peer): (usize, &Arc<Peer>)| {
+            let there = self.outcomes.has(index);
+            there.then(|| peer.id())
+        };
+        Placement::new(self.peers.iter().enumerate().map(place).collect())
+    }
+
+    /// Removes what a failed put wrote, as far as that works; check finds the rest.
+    async fn undo(&self) {
+        let written = self
+            .peers
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| self.outcomes.written[*index]);
+        let deletes =
+            written.map(|(index, peer)| self.inner.delete_shard(self.id, index as u8, peer));
+        for error in join_all(deletes).await.into_iter().filter_map(Result::err) {
+            tracing::warn!(blob = %self.id, %error, "could not remove a shard of a failed put");
+        }
+    }
+}
+
+impl Inner {
+    /// Cuts a blob into shards, off the async threads when that takes long.
+    async fn cut(&self, layout: Layout, id: &BlobId, body: Payload) -> Result<Vec<Payload>> {
+        let code = self.codes.of(layout)?;
+        let tag = self.keys.blob_tag(id);
+        if body.len() <= INLINE_MAX {
+            return cut(&code, &self.keys, &tag, &body);
+        }
+        let keys = self.keys.clone();
+        let work = tokio::task::spawn_blocking(move || cut(&code, &keys, &tag, &body));
+        work.await.unwrap_or_else(|source| {
+            let error = Error::new(ErrorKind::Unexpected, "put", "the coding thread stopped");
+            Err(error.with_source(source))
+        })
     }
 
     pub(crate) async fn put_shard(
@@ -347,28 +379,5 @@ impl Inner {
                 Err(Error::new(ErrorKind::Conflict, "put", why))
             }
         }
-    }
-
-    /// Removes what a failed put wrote, as far as that works; check finds the rest.
-    async fn undo(&self, id: &BlobId, peers: &[Arc<Peer>], outcomes: &Outcomes) {
-        let written = peers
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| outcomes.written[*index]);
-        let deletes = written.map(|(index, peer)| self.delete_shard(id, index as u8, peer));
-        for error in join_all(deletes).await.into_iter().filter_map(Result::err) {
-            tracing::warn!(blob = %id, %error, "could not remove a shard of a failed put");
-        }
-    }
-
-    pub(crate) async fn delete_shard(&self, id: &BlobId, index: u8, peer: &Peer) -> Result<()> {
-        let name = id.shard_name(index)?;
-        self.delete_shards(std::slice::from_ref(&name), peer).await
-    }
-
-    async fn delete_shards(&self, names: &[BlobName], peer: &Peer) -> Result<()> {
-        let delete = peer.member.provider.delete_all(names);
-        peer.call("delete", self.timeouts.read, Traffic::None, delete)
-            .await
     }
 }

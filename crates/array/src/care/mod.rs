@@ -1,7 +1,8 @@
 //! Caring for what is stored: check, scrub and repair.
 //!
 //! *check* compares listings with what should be there and downloads nothing; *scrub* reads and
-//! verifies every byte; *repair* rebuilds what is missing or damaged from `k` good shards.
+//! verifies every byte; *mend* repairs blobs that are named; *repair* rebuilds what is missing or damaged from `k` good shards; *relocate* brings
+//! shards to other members; *deliver* brings those that wait on the local disk.
 //!
 //! Promises: bounded memory whatever the number of blobs; all three may be stopped anywhere and go
 //! on from a [`Cursor`]; a shard is replaced only after `k` others of its blob were proven good in
@@ -9,10 +10,19 @@
 //! Does not: delete orphans, which is collection's business; schedule itself.
 
 mod check;
+mod deliver;
 mod examine;
+mod mend;
+mod plan;
+mod relocate;
 mod repair;
 mod scrub;
 mod walk;
+
+pub use deliver::Delivered;
+pub use mend::Wanted;
+pub use plan::{MemberWork, Plan};
+pub use relocate::RelocateOptions;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -232,6 +242,11 @@ pub trait Reporter: Send + Sync {
 
     /// More is done.
     fn progress(&self, progress: &Progress);
+
+    /// How long to wait after so many bytes were read, so that care leaves room for others.
+    fn pause(&self, _bytes: u64) -> Duration {
+        Duration::ZERO
+    }
 
     /// True when the pass should stop after the blob at hand.
     fn stop_requested(&self) -> bool {

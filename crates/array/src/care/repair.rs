@@ -21,7 +21,7 @@ use crate::shard::{Column, shard_payload};
 use crate::{Array, BlobId, BlobKind, Error, ErrorKind, MemberId, Result, StoredBlob};
 
 /// Members that are not there for this pass, and why.
-type Silent = BTreeMap<MemberId, String>;
+pub(super) type Silent = BTreeMap<MemberId, String>;
 
 impl Array {
     /// Rebuilds what check finds missing, and with `verify` also what is damaged. Members whose root
@@ -56,6 +56,7 @@ impl Array {
                     silent: &walk.unreachable,
                 };
                 let read = job.run(blob, doubt, &mut pass).await?;
+                tokio::time::sleep(report.pause(read)).await;
                 if pass.done(&blob.id, read) {
                     break 'kinds;
                 }
@@ -66,11 +67,11 @@ impl Array {
 }
 
 /// The repair of one blob.
-struct Job<'a> {
-    inner: &'a Inner,
-    inventory: &'a dyn Inventory,
-    entry: &'a Entry,
-    silent: &'a Silent,
+pub(super) struct Job<'a> {
+    pub(super) inner: &'a Inner,
+    pub(super) inventory: &'a dyn Inventory,
+    pub(super) entry: &'a Entry,
+    pub(super) silent: &'a Silent,
 }
 
 /// What a repair knows so far.
@@ -84,7 +85,7 @@ struct Knowledge {
 
 impl Job<'_> {
     /// Repairs the blob where it needs it; returns how many bytes were read.
-    async fn run(
+    pub(super) async fn run(
         &self,
         blob: &StoredBlob,
         doubt: impl Fn(u8) -> bool,
@@ -159,7 +160,7 @@ impl Job<'_> {
             return Err(ShardState::Unknown);
         };
         self.inner
-            .examine(blob, index, peer, true)
+            .examine(blob, index, &peer, true)
             .await
             .map_err(
                 |error| match self.inner.verdict(blob, index, member, &error) {
@@ -182,7 +183,7 @@ impl Job<'_> {
                 let Some(peer) = self.inner.peer(stray.member).filter(|_| !taken) else {
                     continue;
                 };
-                if let Ok(column) = self.inner.examine(blob, index, peer, true).await {
+                if let Ok(column) = self.inner.examine(blob, index, &peer, true).await {
                     adopted = Some((stray.member, column));
                     break;
                 }
@@ -293,26 +294,17 @@ impl Job<'_> {
 
     fn target(&self, blob: &StoredBlob, index: u8) -> Option<Arc<Peer>> {
         let answers = |peer: &&Arc<Peer>| !self.silent.contains_key(&peer.id());
-        let home = blob
-            .placement
-            .get(index)
-            .and_then(|member| self.inner.peer(member));
-        if let Some(peer) = home.filter(answers) {
+        let now = self.inner.now();
+        let home = blob.placement.get(index);
+        let home = home.and_then(|member| now.peer(member)).filter(answers);
+        if let Some(peer) = home.filter(|peer| now.keeps(peer.id())) {
             return Some(Arc::clone(peer));
         }
         let used = blob.placement.shards();
-        let free = self
-            .inner
-            .peers
-            .iter()
-            .filter(answers)
-            .map(|peer| peer.id());
-        ranked(
-            &blob.id,
-            free.filter(|member| !used.contains(&Some(*member))),
-        )
-        .first()
-        .and_then(|member| self.inner.peer(*member).cloned())
+        let free = now.keepers().filter(answers).map(|peer| peer.id());
+        let free = free.filter(|member| !used.contains(&Some(*member)));
+        let best = ranked(&blob.id, free).into_iter().next();
+        best.and_then(|member| now.peer(member)).or(home).cloned()
     }
 }
 
@@ -338,11 +330,11 @@ impl Inner {
                 }
             }
         };
-        join_all(self.peers.iter().map(revive)).await;
+        join_all(self.now().peers.iter().map(revive)).await;
     }
 
     /// Puts a proven shard in the place of whatever lies there.
-    async fn replace_shard(
+    pub(super) async fn replace_shard(
         &self,
         id: &BlobId,
         index: u8,

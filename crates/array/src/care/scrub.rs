@@ -27,6 +27,7 @@ impl Array {
                 for blob in &page {
                     self.inner.scrub_blob(inventory, blob, &mut pass).await?;
                     let stored = geometry(blob).stored_len() * blob.placement.placed() as u64;
+                    tokio::time::sleep(report.pause(stored)).await;
                     if pass.done(&blob.id, stored) {
                         break 'kinds;
                     }
@@ -72,7 +73,7 @@ impl Inner {
         let Some((member, peer)) = member.and_then(|id| Some((id, self.peer(id)?))) else {
             return Some(self.missing(blob, index, member));
         };
-        let error = self.examine(blob, index, peer, false).await.err()?;
+        let error = self.examine(blob, index, &peer, false).await.err()?;
         Some(self.verdict(blob, index, member, &error))
     }
 }

@@ -21,6 +21,11 @@ const SAMPLES_MIN: usize = 8;
 const PATIENCE_MIN: Duration = Duration::from_millis(50);
 const PATIENCE_MAX: Duration = Duration::from_secs(2);
 const PATIENCE_UNKNOWN: Duration = Duration::from_millis(500);
+/// The least patience with a write that others have finished: it costs one put in a while, and a member that
+/// only stumbled is worth it.
+const WRITE_PATIENCE_MIN: Duration = Duration::from_millis(250);
+/// Writes up to this length are one kind, longer ones another.
+const SMALL_WRITE_MAX: u64 = 256 << 10;
 /// What each further chunk of a read may take: 64 MB/s.
 const PATIENCE_CHUNK: Duration = Duration::from_millis(1);
 /// The weight of the newest latency in the average.
@@ -36,6 +41,33 @@ pub(super) enum Admission {
     Refused,
 }
 
+/// The latest latencies of one kind of call.
+#[derive(Debug, Default)]
+struct Latencies {
+    samples: Vec<Duration>,
+    next: usize,
+    /// Of `samples`, brought up to date now and then.
+    p95: Option<Duration>,
+}
+
+impl Latencies {
+    fn sample(&mut self, latency: Duration) {
+        if self.samples.len() < SAMPLES_MAX {
+            self.samples.push(latency);
+        } else {
+            self.samples[self.next] = latency;
+        }
+        self.next = (self.next + 1) % SAMPLES_MAX;
+        // Sorting is for now and then, not for each call.
+        let due = self.next.is_multiple_of(SAMPLES_MIN);
+        if due && self.samples.len() >= SAMPLES_MIN {
+            let mut sorted = self.samples.clone();
+            sorted.sort_unstable();
+            self.p95 = sorted.get(sorted.len() * 95 / 100).copied();
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Health {
     failures: u32,
@@ -43,10 +75,10 @@ pub(super) struct Health {
     openings: u32,
     open_until: Option<Instant>,
     trial: bool,
-    samples: Vec<Duration>,
-    next_sample: usize,
-    /// Of `samples`, kept up to date.
-    p95: Option<Duration>,
+    reads: Latencies,
+    /// Of shards up to [`SMALL_WRITE_MAX`], and of longer ones.
+    small_writes: Latencies,
+    large_writes: Latencies,
     pub(super) last_error: Option<String>,
     pub(super) latency_ms: f64,
     pub(super) operations: u64,
@@ -60,6 +92,11 @@ impl Health {
     pub(super) fn is_available(&self, now: Instant) -> bool {
         self.open_until
             .is_none_or(|until| now >= until && !self.trial)
+    }
+
+    /// True when the breaker is open and its time is over.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.open_until.is_some() && self.is_available(now)
     }
 
     pub(super) fn admit(&mut self, now: Instant) -> Admission {
@@ -89,27 +126,31 @@ impl Health {
         match traffic {
             Traffic::Read(bytes) => {
                 self.bytes_read += bytes;
-                self.sample(latency);
+                self.reads.sample(latency);
             }
-            Traffic::Write(bytes) => self.bytes_written += bytes,
+            Traffic::Write(bytes) => {
+                self.bytes_written += bytes;
+                self.writes(bytes).sample(latency);
+            }
             Traffic::None => {}
         }
     }
 
-    fn sample(&mut self, latency: Duration) {
-        if self.samples.len() < SAMPLES_MAX {
-            self.samples.push(latency);
+    fn writes(&mut self, bytes: u64) -> &mut Latencies {
+        if bytes <= SMALL_WRITE_MAX {
+            &mut self.small_writes
         } else {
-            self.samples[self.next_sample] = latency;
+            &mut self.large_writes
         }
-        self.next_sample = (self.next_sample + 1) % SAMPLES_MAX;
-        // Sorting is for now and then, not for each read.
-        let due = self.next_sample.is_multiple_of(SAMPLES_MIN);
-        if due && self.samples.len() >= SAMPLES_MIN {
-            let mut sorted = self.samples.clone();
-            sorted.sort_unstable();
-            self.p95 = sorted.get(sorted.len() * 95 / 100).copied();
-        }
+    }
+
+    /// Notes that the member wants to be left alone for a while: it is not down, so that the next call after
+    /// that passes, and the cool-down does not double.
+    pub(super) fn paused(&mut self, error: &str, until: Instant) {
+        self.operations += 1;
+        self.errors += 1;
+        self.last_error = Some(error.chars().take(ERROR_LEN_MAX).collect());
+        self.open_until = self.open_until.max(Some(until));
     }
 
     /// Notes a failure; true when it opened the breaker.
@@ -133,12 +174,18 @@ impl Health {
     }
 
     pub(super) fn patience(&self, chunks: u64) -> Duration {
-        let usual = self.p95.map_or(PATIENCE_UNKNOWN, |p95| p95 * 2);
+        let usual = self.reads.p95.map_or(PATIENCE_UNKNOWN, |p95| p95 * 2);
         let chunks = u32::try_from(chunks.saturating_sub(1)).unwrap_or(u32::MAX);
         let wanted = usual
             .max(PATIENCE_MIN)
             .saturating_add(PATIENCE_CHUNK.saturating_mul(chunks));
         wanted.min(PATIENCE_MAX)
+    }
+
+    /// How long a write of this length usually takes, and as long again; nothing while that is unknown.
+    pub(super) fn write_patience(&mut self, bytes: u64) -> Option<Duration> {
+        let p95 = self.writes(bytes).p95?;
+        Some((p95 * 2).max(WRITE_PATIENCE_MIN))
     }
 
     pub(super) fn state(&self) -> MemberState {

@@ -14,7 +14,10 @@ use dolium_provider::Provider;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::{Error, ErrorKind, MemberId, Result};
+use crate::{Error, ErrorKind, MemberId, Result, Status};
+
+/// The longest pause that a member is granted when it asks for one.
+const PAUSE_MAX: Duration = Duration::from_secs(300);
 use health::{Admission, Health};
 
 /// One provider of an array.
@@ -63,6 +66,8 @@ pub struct MemberStatus {
     pub kind: &'static str,
     /// How it is doing.
     pub state: MemberState,
+    /// It is being emptied, and gets nothing new.
+    pub draining: bool,
     /// What it failed with last, even when it is up again.
     pub last_error: Option<String>,
     /// Moving average of successful calls.
@@ -117,6 +122,11 @@ impl Peer {
         self.member.id
     }
 
+    /// True when this is the member, reached the same way.
+    pub(crate) fn is(&self, member: &Member) -> bool {
+        self.member.name == member.name && Arc::ptr_eq(&self.member.provider, &member.provider)
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.member.name
     }
@@ -128,6 +138,11 @@ impl Peer {
     /// True unless the member is being left alone.
     pub(crate) fn is_available(&self) -> bool {
         self.health().is_available(Instant::now())
+    }
+
+    /// True when the member was left alone and may be asked whether it is back.
+    pub(crate) fn is_due(&self) -> bool {
+        self.health().is_due(Instant::now())
     }
 
     /// Calls the member, unless it is being left alone.
@@ -189,19 +204,26 @@ impl Peer {
         };
         let outcome = tokio::time::timeout(limit, call).await;
         drop(trial);
-        let error = match outcome {
+        let (error, pause) = match outcome {
             Ok(Ok(value)) => {
                 self.health().succeeded(started.elapsed(), traffic);
                 return Ok(value);
             }
-            Ok(Err(source)) => Error::of_member(self.name(), source),
+            Ok(Err(source)) => {
+                let pause = source.retry_after();
+                (Error::of_member(self.name(), source), pause)
+            }
             Err(_) => {
                 let why = format!("{}: no answer within {limit:?}", self.name());
-                Error::new(ErrorKind::Unavailable, operation, why)
+                (Error::new(ErrorKind::Unavailable, operation, why), None)
             }
         };
         if is_an_answer(error.kind()) {
             self.health().succeeded(started.elapsed(), Traffic::None);
+        } else if error.status() == Status::RateLimited || pause.is_some() {
+            let pause = pause.unwrap_or(self.cool_down).min(PAUSE_MAX);
+            let until = Instant::now() + pause;
+            self.health().paused(&error.to_string(), until);
         } else {
             self.note_failure(&error.to_string());
         }
@@ -236,6 +258,12 @@ impl Peer {
         self.health().patience(chunks)
     }
 
+    /// How long a write of so many bytes may take once others have finished.
+    pub(crate) fn write_patience(&self, bytes: u64) -> Duration {
+        let usual = self.health().write_patience(bytes);
+        usual.unwrap_or(Duration::MAX)
+    }
+
     pub(crate) fn status(&self) -> MemberStatus {
         let health = self.health();
         MemberStatus {
@@ -243,6 +271,7 @@ impl Peer {
             name: self.name().to_owned(),
             kind: self.member.provider.kind(),
             state: health.state(),
+            draining: false,
             last_error: health.last_error.clone(),
             latency_ms: health.latency_ms,
             operations: health.operations,

@@ -1,5 +1,6 @@
 //! check, scrub and repair: everything is found, named and mended, and nothing good is deleted.
 
+mod moving;
 mod world;
 
 use std::sync::atomic::AtomicU64;

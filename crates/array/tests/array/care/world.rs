@@ -66,12 +66,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn new(layout: &str, members: usize, blobs: usize) -> Self {
-        let rig = Rig::new(layout, members);
-        let mut world = Self {
-            rig,
-            catalog: Catalog::default(),
-            bodies: BTreeMap::new(),
-        };
+        let mut world = Self::around(Rig::new(layout, members));
         for n in 0..blobs {
             let id = match n % 5 {
                 0 => BlobId::new(BlobKind::Journal, format!("{n:016x}")).unwrap(),
@@ -80,6 +75,15 @@ impl World {
             world.put(id, n * 7_001).await;
         }
         world
+    }
+
+    /// A world of nothing yet.
+    pub(super) fn around(rig: Rig) -> Self {
+        Self {
+            rig,
+            catalog: Catalog::default(),
+            bodies: BTreeMap::new(),
+        }
     }
 
     pub(super) async fn put(&mut self, id: BlobId, len: usize) -> StoredBlob {
