@@ -67,6 +67,8 @@ impl<'a> ReadTx<'a> {
 pub struct WriteTx<'a> {
     read: ReadTx<'a>,
     changes: Vec<Change>,
+    /// The entry is written even if nothing changed.
+    marked: bool,
     next_seq: i64,
 }
 
@@ -88,6 +90,7 @@ impl<'a> WriteTx<'a> {
         Self {
             read: ReadTx::new(sql),
             changes: Vec::new(),
+            marked: false,
             next_seq,
         }
     }
@@ -134,6 +137,11 @@ impl<'a> WriteTx<'a> {
         Ok(id)
     }
 
+    /// Writes a journal entry in any case, so that there is a point after all that was committed before.
+    pub fn mark_journal(&mut self) {
+        self.marked = true;
+    }
+
     /// Sets the number that the next journal entry takes: recovery continues where the array's
     /// journal ends.
     pub fn set_next_seq(&mut self, seq: i64) -> Result<()> {
@@ -151,7 +159,7 @@ impl<'a> WriteTx<'a> {
     /// Writes the operation's journal entry, if it changed anything, and returns the entry's number
     /// and the next one.
     pub(crate) fn finish(mut self) -> Result<(Option<i64>, i64)> {
-        if self.changes.is_empty() {
+        if self.changes.is_empty() && !self.marked {
             return Ok((None, self.next_seq));
         }
         let entry = Entry {

@@ -81,6 +81,23 @@ impl ReadTx<'_> {
         self.many(tail, params![array.to_owned(), kind, after, limit])
     }
 
+    /// A page of an array's live blobs of one kind that were cut otherwise than `layout` says, in the order of
+    /// their names.
+    pub fn blobs_cut_otherwise(
+        &mut self,
+        array: &str,
+        kind: BlobKind,
+        layout: &str,
+        after_name: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<BlobRow>> {
+        let after = after_name.unwrap_or_default().to_owned();
+        let tail = "WHERE array_name = $1 AND kind = $2 AND name > $3 AND layout <> $4 AND state = 0 \
+                    ORDER BY name LIMIT $5";
+        let key = params![array.to_owned(), kind, after, layout.to_owned(), limit];
+        self.many(tail, key)
+    }
+
     /// Sums over an array's blobs of one kind. Reads them all.
     pub fn blob_totals(&mut self, array: &str, kind: BlobKind) -> Result<BlobTotals> {
         let sql = "SELECT COUNT(*), CAST(COALESCE(SUM(len), 0) AS BIGINT), \
