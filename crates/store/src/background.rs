@@ -7,11 +7,20 @@ use std::time::Duration;
 use crate::clock::now;
 use crate::collect::{CollectReporter, Collected};
 use crate::movement::Moved;
+use crate::reshaping::Reshaped;
 use crate::store::Store;
 
 /// Pause between looks for blobs that lack shards: an outage ends for the data soon after it ends for
 /// the provider.
 const HEAL_EVERY: Duration = Duration::from_secs(60);
+/// The shortest such pause, for those who want care more often.
+const HEAL_EVERY_MIN: Duration = Duration::from_secs(1);
+/// Pause between looks for providers that are back.
+const KNOCK_EVERY: Duration = Duration::from_secs(1);
+/// Looks after which what waits is tried even if nobody came back: its provider may never have been away long.
+const DELIVER_AFTER: u32 = 15;
+/// Pause between looks for what does not lie as an array's shape says.
+const RESHAPE_EVERY: Duration = Duration::from_secs(60);
 /// Pause between collections. What it frees is at least a day old, so hours do not matter.
 const COLLECT_EVERY: Duration = Duration::from_secs(6 * 3600);
 
@@ -42,6 +51,7 @@ impl CollectReporter for UntilStop<'_> {
 
 impl Store {
     pub(crate) fn start_background(&self) {
+        self.gather_suspects();
         if !self.inner.settings.background {
             return;
         }
@@ -88,12 +98,48 @@ impl Store {
         });
         let store = self.clone();
         self.inner.tasks.spawn(async move {
-            while store.pause(HEAL_EVERY).await {
-                if let Err(error) = store.heal().await {
+            let mut quiet = 0;
+            while store.pause(KNOCK_EVERY).await {
+                quiet += 1;
+                if store.somebody_is_back().await || quiet >= DELIVER_AFTER {
+                    quiet = 0;
+                    if let Err(error) = store.deliver().await {
+                        tracing::warn!(%error, "kept shards could not be delivered; trying again later");
+                    }
+                }
+            }
+        });
+        let store = self.clone();
+        self.inner.tasks.spawn(async move {
+            while store.pause(RESHAPE_EVERY).await {
+                match store.reshape_all().await {
+                    Ok(done) if done == Reshaped::default() => {}
+                    Ok(done) => tracing::info!(?done, "arrays brought into shape"),
+                    Err(error) => tracing::warn!(%error, "reshaping failed; trying again later"),
+                }
+            }
+        });
+        let store = self.clone();
+        self.inner.tasks.spawn(async move {
+            let care = store.inner.settings.care;
+            let due = [care.check_every, care.scrub_every].into_iter();
+            let soonest = due.filter(|every| !every.is_zero()).min().unwrap_or(HEAL_EVERY);
+            let every = soonest.clamp(HEAL_EVERY_MIN, HEAL_EVERY);
+            while store.pause(every).await {
+                if let Err(error) = store.tend().await {
                     tracing::warn!(%error, "missing shards could not be rebuilt; trying again later");
                 }
             }
         });
+    }
+
+    /// Asks providers that were left alone whether they are back.
+    async fn somebody_is_back(&self) -> bool {
+        let mut back = false;
+        for lane in self.inner.lanes.values() {
+            back |= lane.array.knock().await;
+        }
+        back
     }
 
     /// Waits; false when the store closes meanwhile.

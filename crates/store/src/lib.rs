@@ -39,6 +39,7 @@ mod reader;
 mod recover;
 mod relink;
 mod request;
+mod reshaping;
 mod rows;
 mod settings;
 mod sharing;
@@ -50,7 +51,7 @@ mod visible;
 
 pub use attributes::{Attributes, CHECKSUM, Namespace, OBJECT, OBJECT_ID, new_object_id};
 pub use caller::{ANONYMOUS_ID, Caller, Pass};
-pub use care::Care;
+pub use care::{Care, CareSettings, CareState};
 pub use collect::{CollectReporter, Collected, Unwatched};
 pub use digest::{DigestSet, Digester, Digests};
 pub use dolium_access as access;
@@ -77,6 +78,7 @@ pub use request::{
     DeleteRequest, Deleted, Description, EtagMatch, Finish, FinishHook, Guards, Part, PutRequest,
     Reading, RenameRequest, ShareEdit, Source, Upload, Version, Versioning,
 };
+pub use reshaping::{Left, Reshaped};
 pub use settings::{Durability, StoreParts, StoreSettings, shard_key};
 pub use standing::{AccountGrants, READERS, SERVICE_PREFIX, Standing, WRITERS};
 pub use store::{Holdings, Store};

@@ -7,6 +7,8 @@ use dolium_array::Array;
 use dolium_block::{MasterKey, Subkey};
 use dolium_catalog::Catalog;
 
+use crate::care::CareSettings;
+
 /// When a write is answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -51,6 +53,8 @@ pub struct StoreSettings {
     pub classes: Vec<(String, String)>,
     /// The length of a day as lifecycle rules count it.
     pub lifecycle_day: Duration,
+    /// How much care arrays get by themselves.
+    pub care: CareSettings,
     /// Runs the background work (journal merging, collection, lifecycle) in this process.
     pub background: bool,
 }
@@ -68,6 +72,7 @@ impl Default for StoreSettings {
             named_keys: Vec::new(),
             classes: Vec::new(),
             lifecycle_day: Duration::from_secs(24 * 3600),
+            care: CareSettings::default(),
             background: true,
         }
     }

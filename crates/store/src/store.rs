@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use dolium_array::MemberId;
 use dolium_catalog::{BlobKind, Catalog, Committed, ReadTx, WriteTx};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::block_cache::BlockCache;
+use crate::care::Suspected;
 use crate::journal::Journal;
 use crate::lane::{Lane, read_permits};
 use crate::packer::Packer;
@@ -38,6 +40,8 @@ pub(crate) struct Inner {
     pub(crate) stop: CancellationToken,
     /// Collection, scrub and repair exclude each other.
     pub(crate) care: tokio::sync::Mutex<()>,
+    /// What reads found bad.
+    pub(crate) suspected: Suspected,
     /// One pass over what is due at a time.
     pub(crate) lifecycle: tokio::sync::Mutex<()>,
     /// One pass over what is to be moved at a time.
@@ -110,6 +114,7 @@ impl Store {
             tasks,
             stop,
             care: tokio::sync::Mutex::default(),
+            suspected: Suspected::default(),
             lifecycle: tokio::sync::Mutex::default(),
             movement: tokio::sync::Mutex::default(),
         };
@@ -181,6 +186,8 @@ pub struct Holdings {
     pub incomplete_blobs: u64,
     /// The most shards that one blob lacks.
     pub shards_missing_max: usize,
+    /// Shards and their bytes, by the member that keeps them.
+    pub members: BTreeMap<MemberId, (u64, u64)>,
 }
 
 /// Records read at a time when all are looked at.
@@ -217,7 +224,13 @@ impl Store {
                 let Some(last) = page.last() else { break };
                 after = Some(last.name.clone());
                 for row in &page {
-                    let placement = crate::blobs::stored_blob(row)?.placement;
+                    let blob = crate::blobs::stored_blob(row)?;
+                    let placement = &blob.placement;
+                    for member in placement.shards().iter().flatten() {
+                        let (shards, bytes) = held.members.entry(*member).or_default();
+                        *shards += 1;
+                        *bytes += blob.shard_len();
+                    }
                     let missing = placement.shards().len() - placement.placed();
                     held.incomplete_blobs += u64::from(missing > 0);
                     held.shards_missing_max = held.shards_missing_max.max(missing);

@@ -3,6 +3,11 @@
 //! Promises: nothing is deleted that is a last good copy (the array's rule); collection and repair
 //! exclude each other. Does not: free anything; see `collect`.
 
+mod tending;
+
+pub(crate) use tending::Suspected;
+pub use tending::{CareSettings, CareState};
+
 use async_trait::async_trait;
 use dolium_array::care::{
     CheckOptions, Cursor, Finding, Inventory, Progress, RepairOptions, Reporter, Summary,
@@ -15,9 +20,9 @@ use crate::store::Store;
 use crate::{Error, Result};
 
 /// The catalog as the array's inventory.
-struct CatalogInventory {
-    catalog: Catalog,
-    array: String,
+pub(crate) struct CatalogInventory {
+    pub(crate) catalog: Catalog,
+    pub(crate) array: String,
 }
 
 fn below(error: impl std::error::Error + Send + Sync + 'static) -> dolium_array::Error {
@@ -70,7 +75,7 @@ impl Inventory for CatalogInventory {
 }
 
 /// A pass that nobody watches and that ends with the store.
-struct Unattended<'a>(&'a Store);
+pub(crate) struct Unattended<'a>(pub(crate) &'a Store);
 
 impl Reporter for Unattended<'_> {
     fn finding(&self, finding: &Finding) {
@@ -136,32 +141,13 @@ impl Store {
         })
     }
 
-    /// Rebuilds shards that writes could not store, in every array whose providers all answer. A
-    /// provider that does not answer may be a disk that is not mounted, so nothing is made anew here:
-    /// that takes a repair that somebody asked for. Says whether all blobs are complete now.
+    /// Rebuilds shards that are missing or were found bad, in every array. Says whether all blobs are complete
+    /// now.
     pub async fn heal(&self) -> Result<bool> {
+        self.tend().await?;
         let mut complete = true;
         for array in self.arrays() {
-            let name = array.name().to_owned();
-            if self.holdings(&name).await?.incomplete_blobs == 0 {
-                continue;
-            }
-            let page = array.found(BlobKind::Snapshot, None, 1).await?;
-            if !page.unreachable.is_empty() {
-                complete = false;
-                continue;
-            }
-            let care = Care::Repair {
-                resume: None,
-                verify: false,
-            };
-            let summary = self.care(&name, care, &Unattended(self)).await?;
-            tracing::info!(
-                array = name,
-                shards = summary.repaired,
-                "missing shards were rebuilt"
-            );
-            complete &= self.holdings(&name).await?.incomplete_blobs == 0;
+            complete &= self.holdings(array.name()).await?.incomplete_blobs == 0;
         }
         Ok(complete)
     }

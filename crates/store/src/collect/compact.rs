@@ -6,11 +6,12 @@ use dolium_array::StoredBlob;
 use dolium_block::{Codec, PackBuilder, PackId, SealedBlock};
 use dolium_catalog::{BlobKind as RowKind, BlobState, BlockRow, PackUsage};
 
-use super::{Collection, PAGE};
+use super::{CollectReporter, Collected, Collection, PAGE};
 use crate::blobs::{blob_row, stored_blob};
 use crate::clock::now;
 use crate::lane::Lane;
 use crate::packer::pack_blob;
+use crate::store::Store;
 use crate::{Error, Result};
 
 /// Packs below this length are merged with others, if there are several.
@@ -35,6 +36,38 @@ fn sort(live: &PackUsage, len: i64) -> Fate {
         Fate::Small
     } else {
         Fate::Keep
+    }
+}
+
+impl Store {
+    /// Moves what lives in packs to fresh ones, which are cut as the array now is. The caller has the care lock.
+    pub(crate) async fn rewrite_packs(
+        &self,
+        lane: &Lane,
+        packs: Vec<StoredBlob>,
+        reporter: &dyn CollectReporter,
+    ) -> Result<Collected> {
+        let mut collection = Collection {
+            store: self,
+            reporter,
+            done: Collected::default(),
+        };
+        collection.rewrite(lane, packs).await?;
+        Ok(collection.done)
+    }
+
+    /// Removes what is left of packs whose removal was cut short. The caller has the care lock.
+    pub(crate) async fn finish_dying(
+        &self,
+        lane: &Lane,
+        reporter: &dyn CollectReporter,
+    ) -> Result<()> {
+        let mut collection = Collection {
+            store: self,
+            reporter,
+            done: Collected::default(),
+        };
+        collection.finish_dying(lane).await
     }
 }
 

@@ -157,7 +157,7 @@ impl Collection<'_> {
     }
 
     /// Finishes what an earlier collection was killed in.
-    async fn finish_dying(&mut self, lane: &Lane) -> Result<()> {
+    pub(super) async fn finish_dying(&mut self, lane: &Lane) -> Result<()> {
         let mut after: Option<String> = None;
         loop {
             let (array, from) = (lane.array.name().to_owned(), after.take());

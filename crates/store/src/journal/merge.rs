@@ -5,11 +5,12 @@
 //! so that no answer waits for it.
 
 use dolium_array::{BlobId, BlobKind, StoredBlob};
+use dolium_catalog::BlobKind as RowKind;
 use dolium_provider::Payload;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Base, Batch, Desk, Shipped, parse_batch_name};
+use super::{Base, Batch, Desk, Shipped, parse_batch_name, parse_snapshot_name};
 use crate::blobs::blob_row;
 use crate::{Error, Result};
 
@@ -21,6 +22,8 @@ const MERGE_AFTER: usize = 256;
 const MERGE_AFTER_BYTES: u64 = 8 << 20;
 /// Batches removed by one call.
 const REMOVED_TOGETHER: usize = 64;
+/// Parts of snapshots that are looked at: of one snapshot, and of one that was cut short.
+const PARTS_LOOKED_AT: i64 = 1_000_000;
 /// Journal bytes below which no snapshot is worth it.
 const SNAPSHOT_AFTER_MIN: i64 = 64 << 20;
 
@@ -141,12 +144,35 @@ impl Merger {
         self.unmerged = kept;
     }
 
-    /// Takes a snapshot when the journal since the last one has outgrown it.
+    /// Takes a snapshot when the journal since the last one has outgrown it, or when part of the journal is
+    /// cut otherwise than the array now is: what the snapshot replaces goes.
     async fn snapshot_if_due(&mut self) -> Result<()> {
+        let (array, base) = (self.desk.array.name().to_owned(), self.base.seq);
+        let layout = self.desk.array.layout().to_string();
+        let otherwise = self.desk.catalog.read(move |tx| {
+            // A snapshot of this very point must not be written again over itself.
+            let of_now = |name: &str| parse_snapshot_name(name).is_some_and(|(seq, _)| seq == base);
+            let snapshots = tx.blobs(&array, RowKind::Snapshot, None, PARTS_LOOKED_AT)?;
+            if snapshots.iter().any(|row| of_now(&row.name)) {
+                return Ok(false);
+            }
+            for kind in [RowKind::Journal, RowKind::Snapshot] {
+                if !tx
+                    .blobs_cut_otherwise(&array, kind, &layout, None, 1)?
+                    .is_empty()
+                {
+                    return Ok(true);
+                }
+            }
+            Ok::<_, Error>(false)
+        });
+        if otherwise.await? {
+            return self.snapshot().await;
+        }
         let array = self.desk.array.name().to_owned();
         let totals = self.desk.catalog.read(move |tx| {
-            let journal = tx.blob_totals(&array, dolium_catalog::BlobKind::Journal)?;
-            let snapshot = tx.blob_totals(&array, dolium_catalog::BlobKind::Snapshot)?;
+            let journal = tx.blob_totals(&array, RowKind::Journal)?;
+            let snapshot = tx.blob_totals(&array, RowKind::Snapshot)?;
             Ok::<_, Error>((journal.bytes, snapshot.bytes))
         });
         let (journal, snapshot) = totals.await?;

@@ -230,7 +230,7 @@ async fn refuse_newer(array: &Array, key: &Subkey, found: &FoundBlob, silent: us
         Batch::open(key, &array.read(&blob, 0..blob.len).await?)
     };
     match read.await {
-        Err(error) if !may_be_whole(array, found, silent) => {
+        Err(error) if !may_be_whole(array, found, silent).await => {
             tracing::warn!(blob = %found.id, %error, "a journal batch that was never whole, or forged");
             Ok(())
         }

@@ -139,7 +139,7 @@ async fn silent_members(array: &Array) -> Result<usize> {
         let shards = page.blobs.iter().flat_map(|found| &found.shards);
         speaking.extend(shards.map(|shard| shard.member));
     }
-    Ok(array.members().count() - speaking.len())
+    Ok(array.members().len() - speaking.len())
 }
 
 impl Recovery<'_> {
@@ -243,7 +243,7 @@ impl Recovery<'_> {
                 Ok(batch) => at = self.replay(at, batch).await?,
                 Err(error) => {
                     tracing::warn!(blob = %blob.id, %error, "a journal batch is unreadable");
-                    if may_be_whole(array, blob, silent) {
+                    if may_be_whole(array, blob, silent).await {
                         // It may have been written again under another name; the end tells.
                         lost = lost.max(*last);
                     } else if *first <= at.seq + 1 {
@@ -323,8 +323,14 @@ fn shard_count(found: &FoundBlob) -> usize {
 }
 
 /// True unless too few shards of a blob can exist for it ever to have been acknowledged.
-pub(crate) fn may_be_whole(array: &Array, found: &FoundBlob, silent: usize) -> bool {
-    shard_count(found) + silent >= usize::from(array.layout().data())
+pub(crate) async fn may_be_whole(array: &Array, found: &FoundBlob, silent: usize) -> bool {
+    shard_count(found) + silent >= shards_needed(array, found).await
+}
+
+/// How many shards of a blob are enough: its own layout tells, which may be an older one of the array.
+async fn shards_needed(array: &Array, found: &FoundBlob) -> usize {
+    let layout = array.inspect(found).await.map(|blob| blob.layout);
+    layout.unwrap_or_else(|_| array.layout()).data().into()
 }
 
 fn gap(from: i64, to: i64) -> Error {

@@ -8,7 +8,7 @@ use dolium_array::{Array, BlobKind, FoundBlob};
 use dolium_block::{PackId, PackIndex};
 use dolium_catalog::{BlockRow, ReadTx};
 
-use super::{Recovery, shard_count};
+use super::{Recovery, shard_count, shards_needed};
 use crate::blobs::{blob_row, block_row};
 use crate::clock::now;
 use crate::journal::FOUND_PAGE;
@@ -36,7 +36,9 @@ impl Recovery<'_> {
                 .await?;
             self.silent |= !page.unreachable.is_empty();
             for found in &page.blobs {
-                if shard_count(found) < usize::from(array.layout().data()) {
+                // Most are whole by the array's own layout, and nobody needs to be asked.
+                let seems_whole = shard_count(found) >= usize::from(array.layout().data());
+                if !seems_whole && shard_count(found) < shards_needed(array, found).await {
                     partial.push(found.clone());
                 } else {
                     self.note_pack(array, found).await;

@@ -15,6 +15,7 @@ mod movement;
 mod objects;
 mod recovery;
 mod sharing;
+mod tending;
 mod uploads;
 mod versions;
 mod world;

@@ -146,6 +146,15 @@ impl World {
         self
     }
 
+    /// Opens the store again with other care.
+    pub(crate) async fn with_care(mut self, care: dolium_store::CareSettings) -> Self {
+        self.store.close().await.unwrap();
+        let settings = StoreSettings { care, ..settings() };
+        let parts = parts(self.dir.path(), self.catalog_file);
+        self.store = Store::open(parts, settings).await.unwrap();
+        self
+    }
+
     /// Forgets the catalog and rebuilds it from the providers.
     pub(crate) async fn recover(mut self) -> (Self, dolium_store::Recovered) {
         self.store.close().await.unwrap();
