@@ -6,6 +6,7 @@
 //! DIR/root-credentials   the first administrator's access key, when generated, mode 0600
 //! DIR/catalog.sqlite     the catalog, with SQLite
 //! DIR/admin.sock         the running server's socket for the command line, mode 0600
+//! DIR/spool/ARRAY        shards that wait for a provider that does not take them
 //! DIR/providers/p1 …     the providers, when nothing else is configured
 //! ```
 //!
@@ -54,6 +55,11 @@ impl DataDir {
 
     pub(crate) fn credentials_file(&self) -> PathBuf {
         self.path.join("root-credentials")
+    }
+
+    /// Where shards of an array wait for providers that do not take them.
+    pub(crate) fn spool(&self, array: &str) -> PathBuf {
+        self.path.join("spool").join(array)
     }
 
     pub(crate) fn provider(&self, name: &str) -> PathBuf {

@@ -5,6 +5,7 @@ mod cli;
 mod compose;
 mod config;
 mod data_dir;
+mod roster;
 mod serve;
 mod telemetry;
 

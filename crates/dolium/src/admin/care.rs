@@ -13,7 +13,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::stream::{Lines, respond};
-use crate::compose::{self, Components};
+use crate::compose::Components;
+use crate::roster;
 
 struct Watching(Arc<Lines>);
 
@@ -114,10 +115,25 @@ async fn one_pass(
         .await?;
     let cursor = summary.progress.cursor.clone().filter(|_| summary.stopped);
     save_cursor(components, key, cursor).await?;
+    let scrubbed = name == "scrub" || name == "repair-verify";
+    if !summary.stopped && (name == "check" || scrubbed) {
+        let findings = summary
+            .findings
+            .iter()
+            .filter(|(kind, _)| **kind != "orphan");
+        let findings = findings.map(|(_, count)| count).sum();
+        components
+            .store
+            .note_care(array, scrubbed, findings)
+            .await?;
+    }
     if repairs {
         let master = components.data_dir.read_key()?;
+        let document = components.roster.document().await?;
         for array in components.store.arrays() {
-            compose::restore_identities(array, &master).await?;
+            if let Some(roster) = document.arrays.get(array.name()) {
+                roster::restore_identities(array, roster, &master).await?;
+            }
         }
     }
     Ok(summary)

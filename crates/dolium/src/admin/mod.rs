@@ -10,6 +10,7 @@ mod care;
 mod client;
 mod guard;
 mod people;
+mod roster;
 mod status;
 mod stream;
 
@@ -20,7 +21,8 @@ use axum::routing::{delete, get, post};
 
 pub(crate) use client::{Admin, Line};
 pub(crate) use people::{AddKey, AddSwift, AddUser, KeyMade, KeyShown, SwiftRole, UserShown};
-pub(crate) use status::StatusReport;
+pub(crate) use roster::{ArrayShown, ChangeAnswer, ChangeRequest, ProviderShown};
+pub(crate) use status::{ArrayReport, StatusReport};
 
 use crate::compose::Components;
 
@@ -32,6 +34,11 @@ pub(crate) fn router(components: Components) -> Router {
         .route("/scrub", post(care::scrub))
         .route("/repair", post(care::repair))
         .route("/collect", post(care::collect))
+        .route("/providers", get(roster::providers))
+        .route("/providers/{name}/test", post(roster::probe_member))
+        .route("/arrays", get(roster::arrays))
+        .route("/changes", post(roster::change))
+        .route("/reshape", post(roster::reshape))
         .route("/users", get(people::list).post(people::add))
         .route("/users/{name}", delete(people::remove))
         .route("/users/{name}/enable", post(people::enable))

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use dolium_array::{Array, BlobKind, MemberState, MemberStatus};
+use dolium_store::Holdings;
 use serde::{Deserialize, Serialize};
 
 use super::Failure;
@@ -41,6 +42,12 @@ pub(crate) struct ArrayReport {
     pub(crate) pack_bytes: i64,
     /// Blobs that lack shards until a repair.
     pub(crate) incomplete_blobs: u64,
+    /// Shards that wait on this server's disk for providers that do not take them.
+    pub(crate) spool: serde_json::Value,
+    /// What does not lie as the array's shape says yet.
+    pub(crate) left: dolium_store::Left,
+    /// When it was checked, scrubbed and mended.
+    pub(crate) care: dolium_store::CareState,
     pub(crate) providers: Vec<serde_json::Value>,
 }
 
@@ -63,9 +70,12 @@ pub(super) async fn status(
             packs: holdings.packs,
             pack_bytes: holdings.pack_bytes,
             incomplete_blobs: holdings.incomplete_blobs,
+            spool: serde_json::json!(array.spool_status()),
+            left: store.reshaping_left(array.name()).await?,
+            care: store.care_state(array.name()).await?,
             providers: providers
                 .iter()
-                .map(|provider| serde_json::json!(provider))
+                .map(|provider| with_held(provider, &holdings))
                 .collect(),
         });
     }
@@ -76,6 +86,19 @@ pub(super) async fn status(
         moving: store.movements_waiting(MOVING_COUNTED_MAX).await?,
         arrays,
     }))
+}
+
+/// A provider with what it keeps of the array.
+fn with_held(provider: &MemberStatus, holdings: &Holdings) -> serde_json::Value {
+    let (shards, bytes) = holdings
+        .members
+        .get(&provider.id)
+        .copied()
+        .unwrap_or_default();
+    let mut shown = serde_json::json!(provider);
+    shown["shards"] = shards.into();
+    shown["used_bytes"] = bytes.into();
+    shown
 }
 
 fn judge(array: &Array, providers: &[MemberStatus], missing_max: usize) -> (i64, &'static str) {

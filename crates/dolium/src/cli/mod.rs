@@ -4,12 +4,15 @@
 //! and well, 1 that something is wrong with the data, 2 that the command could not do its work.
 
 mod access_key;
+mod array;
 mod care;
 mod collect;
 mod config;
 mod output;
+mod provider;
 mod recover;
 mod recovery_key;
+mod reshape;
 mod serve;
 mod status;
 mod target;
@@ -66,6 +69,10 @@ enum Command {
     Repair(care::Repair),
     /// Free what nothing refers to.
     Collect(collect::Collect),
+    /// Manage the storage services that keep the data.
+    Provider(provider::Provider),
+    /// Show and change how data are cut and spread.
+    Array(array::Array),
     /// Manage users.
     User(user::User),
     /// Manage the access keys of users.
@@ -138,6 +145,8 @@ fn run(arguments: Arguments) -> Result<Outcome> {
             Command::Scrub(scrub) => scrub.run().await,
             Command::Repair(repair) => repair.run().await,
             Command::Collect(collect) => collect.run().await,
+            Command::Provider(provider) => provider.run().await,
+            Command::Array(array) => array.run().await,
             Command::User(user) => user.run().await,
             Command::AccessKey(key) => key.run().await,
             Command::Config(config) => config.run(),

@@ -20,6 +20,15 @@ pub(super) fn note(text: impl std::fmt::Display) {
     eprintln!("{text}");
 }
 
+/// Clears the screen for what follows; nothing when that is no terminal.
+#[allow(clippy::print_stdout, reason = "it belongs to the results that follow")]
+pub(super) fn clear() {
+    use std::io::IsTerminal;
+    if std::io::stdout().is_terminal() {
+        print!("\u{1b}[2J\u{1b}[H");
+    }
+}
+
 /// Prints an error with its causes, each once.
 pub(super) fn error(error: &anyhow::Error) {
     note(format!("error: {error}"));

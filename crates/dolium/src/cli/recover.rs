@@ -11,6 +11,7 @@ use super::{Outcome, output};
 use crate::compose;
 use crate::config::{self, Config};
 use crate::data_dir::{DataDir, read_key};
+use crate::roster;
 
 /// Rebuild a lost server from its providers and the recovery key.
 ///
@@ -48,13 +49,13 @@ impl Recover {
         let key = read_key(&self.recovery_key)?;
         require_no_other_key(&dir, &key)?;
         let config = self.config(&dir)?;
-        let (members, silent) = compose::members_from_identities(&config, &key).await?;
+        let (document, silent) = roster::recovered(&config, &key).await?;
         for provider in &silent {
             output::note(format!("warning: provider {provider}"));
         }
         let parts = StoreParts {
             catalog: compose::open_catalog(&config, &dir)?,
-            arrays: compose::open_arrays(&config, &members, &key)?,
+            arrays: compose::open_arrays(&config, &document, &key, None)?,
             master_key: key.clone(),
         };
         let bar = output::spinner("recover");
@@ -67,7 +68,7 @@ impl Recover {
         let recovered = recover(&parts, &progress).await;
         bar.finish_and_clear();
         let recovered = recovered.context("the catalog could not be rebuilt")?;
-        compose::write_members(&parts.catalog, &members).await?;
+        roster::save(&parts.catalog, 0, &document).await?;
         dir.write_key(&key)?;
         self.say(&dir, &recovered);
         Ok(if recovered.incomplete == 0 {

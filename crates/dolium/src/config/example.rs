@@ -56,14 +56,28 @@ engine = "sqlite"              # a file in the data directory
 # ingest_mib = 40              # blocks on their way into packs, over all streams
 # read_ahead_blocks = 8        # blocks read before clients ask, over all streams
 # block_cache_mib = 32         # opened blocks kept for the next reader
+# spool_mib = 4096             # shards kept here for providers that do not take them, for each array
 # connections = 1024           # on each listener
 
 [collect]
 # garbage_age_seconds = 86400  # how long a block nothing refers to is kept
 # orphan_age_seconds = 3600    # how long a blob the catalog does not know is left alone
 
+[care]                         # what arrays get by themselves
+# check_hours = 24             # listings are compared with what should be there; 0 for never
+# scrub_days = 30              # every byte is read and verified; 0 for never
+# scrub_gib_per_day = 0        # of which so much a day; 0 for any number
+# mib_per_second = 0           # read by scrubs and repairs; 0 for any number
+
 [lifecycle]
 # day_seconds = 86400          # a day of lifecycle rules; shorter for tests of them only
+
+# What services ask for, by provider or kind: `dolium provider drain --dry-run` and its kin estimate with it.
+# [prices.s3]
+# put_per_1000 = 0.005
+# get_per_1000 = 0.0004
+# egress_per_gib = 0.09
+# stored_per_gib_month = 0.023
 
 # The storage services. Values of options may come from the environment or from files:
 #   secret_access_key = { env = "B2_SECRET" }   or   { file = "/run/secrets/b2" }

@@ -9,6 +9,7 @@ mod example;
 mod keystone;
 mod load;
 mod notify;
+mod price;
 mod secret;
 
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ pub(crate) use example::EXAMPLE;
 pub(crate) use keystone::KeystoneConfig;
 pub(crate) use load::{embedded, load};
 pub(crate) use notify::NotifyConfig;
+pub(crate) use price::Prices;
 pub(crate) use secret::OptionValue;
 
 /// The seconds of a day.
@@ -53,6 +55,8 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) collect: Collect,
     #[serde(default)]
+    pub(crate) care: Care,
+    #[serde(default)]
     pub(crate) lifecycle: Lifecycle,
     #[serde(default, rename = "provider")]
     pub(crate) providers: Vec<ProviderConfig>,
@@ -60,6 +64,9 @@ pub(crate) struct Config {
     pub(crate) arrays: Vec<ArrayConfig>,
     #[serde(default)]
     pub(crate) notify: Vec<NotifyConfig>,
+    /// What services ask for, to estimate what a change costs: by the name of a provider, or by its kind.
+    #[serde(default)]
+    pub(crate) prices: Prices,
 }
 
 /// Where the server listens.
@@ -193,6 +200,8 @@ pub(crate) struct Limits {
     pub(crate) read_ahead_blocks: usize,
     /// MiB of opened blocks kept for the next reader; 0 keeps none.
     pub(crate) block_cache_mib: usize,
+    /// MiB of shards kept on the local disk for providers that do not take them, for each array; 0 keeps none.
+    pub(crate) spool_mib: u64,
     /// Connections served at the same time, on each listener.
     pub(crate) connections: usize,
 }
@@ -203,6 +212,7 @@ impl Default for Limits {
             ingest_mib: 40,
             read_ahead_blocks: 8,
             block_cache_mib: 32,
+            spool_mib: 4096,
             connections: 1024,
         }
     }
@@ -223,6 +233,45 @@ impl Default for Collect {
         Self {
             garbage_age_seconds: 24 * 3600,
             orphan_age_seconds: 3600,
+        }
+    }
+}
+
+/// How much care arrays get by themselves.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Care {
+    /// Hours between checks of the listings; 0 for none.
+    pub(crate) check_hours: f64,
+    /// Days between scrubs, which read everything; 0 for none.
+    pub(crate) scrub_days: f64,
+    /// GiB that scrubs read a day; 0 for any number.
+    pub(crate) scrub_gib_per_day: f64,
+    /// MiB a second that scrubs and repairs read; 0 for any number.
+    pub(crate) mib_per_second: f64,
+}
+
+impl Default for Care {
+    fn default() -> Self {
+        Self {
+            check_hours: 24.0,
+            scrub_days: 30.0,
+            scrub_gib_per_day: 0.0,
+            mib_per_second: 0.0,
+        }
+    }
+}
+
+impl Care {
+    /// As the store takes it. What is below 0 or no number is 0.
+    pub(crate) fn settings(&self) -> dolium_store::CareSettings {
+        let whole = |value: f64, unit: f64| (value.max(0.0) * unit) as u64;
+        let span = |value: f64, unit: f64| std::time::Duration::from_secs(whole(value, unit));
+        dolium_store::CareSettings {
+            check_every: span(self.check_hours, 3600.0),
+            scrub_every: span(self.scrub_days, 24.0 * 3600.0),
+            scrub_bytes_per_day: whole(self.scrub_gib_per_day, (1u64 << 30) as f64),
+            bytes_per_second: whole(self.mib_per_second, (1u64 << 20) as f64),
         }
     }
 }

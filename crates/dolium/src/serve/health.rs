@@ -62,6 +62,21 @@ async fn metrics_text(State(shared): State<Shared>) -> impl IntoResponse {
             gauge!("dolium_provider_written_bytes_total", &labels).set(member.bytes_written as f64);
         }
     }
+    for array in store.arrays() {
+        let labels = [("array", array.name().to_owned())];
+        let spool = array.spool_status();
+        gauge!("dolium_spool_shards", &labels).set(spool.shards as f64);
+        gauge!("dolium_spool_bytes", &labels).set(spool.bytes as f64);
+        gauge!("dolium_spool_refused_total", &labels).set(spool.refused as f64);
+        if let Ok(care) = store.care_state(array.name()).await {
+            let seconds = |micros: i64| micros as f64 / 1e6;
+            gauge!("dolium_checked_timestamp_seconds", &labels).set(seconds(care.checked));
+            gauge!("dolium_check_findings", &labels).set(care.check_findings as f64);
+            gauge!("dolium_scrubbed_timestamp_seconds", &labels).set(seconds(care.scrubbed));
+            gauge!("dolium_scrub_findings", &labels).set(care.scrub_findings as f64);
+            gauge!("dolium_mended_shards_total", &labels).set(care.mended as f64);
+        }
+    }
     gauge!("dolium_journal_shipped").set(store.journal_shipped() as f64);
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
     (kind, shared.metrics.render())

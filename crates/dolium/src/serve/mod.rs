@@ -25,6 +25,7 @@ pub(crate) use listener::Limits;
 use crate::admin;
 use crate::compose::Components;
 use crate::config::Config;
+use crate::roster::Roster;
 use crate::telemetry;
 
 /// How long running requests may go on after a stop was asked for; together with what follows ten
@@ -34,6 +35,10 @@ const DRAIN_MAX: Duration = Duration::from_secs(6);
 const LAST_MAX: Duration = Duration::from_secs(1);
 /// How long the store may take to write what is committed.
 const FLUSH_MAX: Duration = Duration::from_secs(3);
+
+/// Pause between looks for changes of the roster: other servers write to a provider that is being emptied for
+/// no longer than that.
+const FOLLOW_EVERY: Duration = Duration::from_secs(2);
 
 /// Sockets that are open before anything is promised.
 pub(crate) struct Sockets {
@@ -68,6 +73,16 @@ impl Sockets {
     }
 }
 
+/// Takes over what another server, or a command beside this one, changed in the roster.
+async fn follow_roster(roster: Roster) {
+    loop {
+        tokio::time::sleep(FOLLOW_EVERY).await;
+        if let Err(error) = roster.follow().await {
+            tracing::warn!(%error, "the roster could not be followed; trying again");
+        }
+    }
+}
+
 /// Serves until a signal, then stops in order. `Ok` means that everything acknowledged is durable.
 pub(crate) async fn run(
     config: &Config,
@@ -99,6 +114,7 @@ pub(crate) async fn run(
         tokio::spawn(async move { access_log.run(every, stop.cancelled()).await })
     };
     let sweeping = tokio::spawn(telemetry::sweep(metrics.clone()));
+    let following = tokio::spawn(follow_roster(components.roster.clone()));
     let http = health::router(components.clone(), metrics)
         .nest("/api/v1/admin", admin::guarded_router(components.clone()));
     let http = swift::with(swift::front_end(config, &components)?, http);
@@ -122,6 +138,7 @@ pub(crate) async fn run(
     wait_for_signal().await?;
     tracing::info!("stopping: no new requests, finishing those that run");
     sweeping.abort();
+    following.abort();
     stop.cancel();
     for task in tasks {
         task.await.context("a listener died")?;
