@@ -1,0 +1,207 @@
+"""Providers are added, emptied, replaced and removed while the server serves, and the layout changes.
+
+After every step each object is read, and in the end another provider is lost: only an array that is whole
+survives that.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+from harness.clients import s3_client
+from harness.damage import remove, shards
+from harness.objects import Population
+from harness.server import Server, run_binary
+
+from arrays import array, assert_sound, config, directory, nothing_left, providers, status
+
+
+def filled(server: Server, rng: random.Random, count: int = 60) -> Population:
+    population = Population(s3_client(server.endpoint), "members", rng)
+    population.fill("before", count)
+    return population
+
+
+def test_add_drain_remove_and_restart(start: Any, rng: random.Random) -> None:
+    server = start()
+    population = filled(server, rng)
+    rehearsed = json.loads(server.cli_ok(*directory(server, "p5"), "--dry-run", "--json").out)
+    assert rehearsed["shards"] > 0 and "p5" not in providers(server)
+    assert not server.provider("p5").exists(), "a rehearsal made something"
+
+    done = server.cli_ok(*directory(server, "p5"), "--json").records()[-1]["summary"]
+    assert done["done"] and done["shards_moved"] == rehearsed["shards"]
+    assert providers(server)["p5"]["source"] == "command"
+    assert len(shards(server.provider("p5"))) >= rehearsed["shards"]
+    population.verify()
+    assert_sound(server)
+
+    rehearsed = json.loads(server.cli_ok("provider", "drain", "p1", "--dry-run", "--json").out)
+    (work,) = [one for one in rehearsed["providers"] if one["name"] == "p1"]
+    assert work["gets"] == rehearsed["shards"] and work["bytes_freed"] == work["bytes_read"] > 0
+    assert providers(server)["p1"]["role"] == "active"
+    refused = server.cli("provider", "remove", "p1")
+    assert refused.code == 2 and "Drain it first" in refused.err
+
+    before = work["bytes_freed"]
+    moved = server.cli_ok("provider", "drain", "p1", "--json").records()[-1]["summary"]
+    assert moved["shards_moved"] == rehearsed["shards"], "only what lies there moves"
+    assert moved["bytes_read"] == before, "and only those bytes are read"
+    population.fill("while p1 is empty", 10)
+    assert shards(server.provider("p1")) == []
+    population.verify()
+    server.cli_ok("provider", "remove", "p1")
+    assert not (server.provider("p1") / "dolium/identity").exists()
+
+    # The embedded configuration still names p1; that does not bring it back.
+    server.restart()
+    assert sorted(providers(server)) == ["p2", "p3", "p4", "p5"]
+    population.verify()
+    shutil.rmtree(server.provider("p1"))
+    remove(server.provider(rng.choice(["p2", "p3", "p4", "p5"])))
+    population.verify()
+    server.cli_ok("repair")
+    assert_sound(server)
+
+
+def test_what_cannot_be_is_refused_with_a_way_out(start: Any, rng: random.Random) -> None:
+    server = start()
+    filled(server, rng, 5)
+    for words, part in [
+        (["provider", "drain", "p1"], "Add one first"),
+        (["provider", "drain", "p9"], "there is no provider p9; there are: p1, p2, p3, p4"),
+        (["provider", "test", "p9"], "there is no provider p9"),
+        (["provider", "add", "p1", "--kind", "directory", "-o", "path=/tmp/x"], "already"),
+        (["provider", "add", "P 5", "--kind", "directory", "-o", "path=/tmp/x"], "a-z, 0-9"),
+        (["provider", "add", "p5", "--kind", "flying", "-o", "path=/tmp/x"], "unknown kind"),
+        (["provider", "add", "p5", "--kind", "directory"], "path"),
+        (["provider", "add", "p5", "--array", "no", "--kind", "directory", "-o", "path=/tmp/x"], "no array"),
+        (["array", "layout", "default", "erasure:4+2"], "needs 6 providers"),
+        (["array", "layout", "default", "raid:5"], "raid:5"),
+        (["array", "layout", "none", "mirror:2"], "there is no array none"),
+    ]:
+        answer = server.cli(*words)
+        assert answer.code == 2 and part in answer.err, (words, answer)
+    # A provider of another repository is not taken.
+    taken = ["provider", "add", "p5", "--kind", "directory", "-o", f"path={server.provider('p2')}"]
+    answer = server.cli(*taken)
+    assert answer.code == 2 and "p2 of the array default already" in answer.err
+    other = start(name="other")
+    answer = other.cli(*taken)
+    assert answer.code == 2 and "another repository" in answer.err
+    assert sorted(providers(server)) == ["p1", "p2", "p3", "p4"]
+    assert array(server)["layout"] == "erasure:3+1"
+    assert_sound(server)
+
+
+def test_a_dead_provider_is_replaced(start: Any, rng: random.Random) -> None:
+    server = start()
+    population = filled(server, rng)
+    lost = len(shards(server.provider("p3")))
+    remove(server.provider("p3"))
+    words = ["provider", "replace", "p3", "new", "--kind", "directory"]
+    server.cli_ok(*words, "-o", f"path={server.provider('new')}")
+    assert sorted(providers(server)) == ["new", "p1", "p2", "p4"]
+    population.verify()
+    assert lost > 0 and len(shards(server.provider("new"))) > 0
+    assert_sound(server)
+    remove(server.provider("p1"))
+    population.verify()
+
+
+def test_layouts_change_while_serving(start: Any, rng: random.Random, tmp_path: Path) -> None:
+    names = [f"p{number}" for number in range(1, 7)]
+    file = config(tmp_path / "dolium.toml", tmp_path / "data", "mirror:2", names)
+    server = start(config=file)
+    population = filled(server, rng)
+    for layout, lose in [("erasure:4+2", 2), ("erasure:2+1", 1), ("mirror:3", 2)]:
+        rehearsed = server.cli_ok("array", "layout", "default", layout, "--dry-run", "--json")
+        assert json.loads(rehearsed.out)["shards"] > 0
+        done = server.cli_ok("array", "layout", "default", layout, "--json").records()[-1]["summary"]
+        assert done["done"], done
+        assert array(server)["layout"] == layout and nothing_left(server)
+        population.fill(f"under {layout}", 12)
+        population.verify()
+        assert_sound(server)
+        assert status(server)["may_lose"] == lose
+        hidden = rng.sample(names, lose)
+        for name in hidden:
+            server.provider(name).rename(server.provider(name).with_suffix(".away"))
+        population.verify()
+        for name in hidden:
+            server.provider(name).with_suffix(".away").rename(server.provider(name))
+    # What was changed by command outlives a restart, and the file counts again when it is edited.
+    server.restart()
+    assert array(server)["layout"] == "mirror:3"
+    config(file, tmp_path / "data", "erasure:3+1", names)
+    server.restart()
+    assert array(server)["layout"] == "erasure:3+1"
+    server.cli_ok("array", "rebalance", "default")
+    assert nothing_left(server)
+    population.verify()
+    assert_sound(server)
+
+
+def test_recovery_finds_members_that_no_file_names(start: Any, rng: random.Random, tmp_path: Path) -> None:
+    server = start()
+    population = filled(server, rng)
+    server.cli_ok(*directory(server, "p5"))
+    server.cli_ok("provider", "drain", "p2")
+    server.cli_ok("provider", "remove", "p2")
+    server.cli_ok("array", "layout", "default", "mirror:3")
+    population.fill("after", 8)
+    server.stop()
+    key = tmp_path / "key"
+    shutil.copy(server.recovery_key, key)
+    kept = tmp_path / "kept"
+    server.provider("p1").parent.rename(kept)
+    shutil.rmtree(server.data_dir)
+    # The added provider is found by its own path, which is sealed in the others' records.
+    server.data_dir.mkdir()
+    kept.rename(server.data_dir / "providers")
+    done = run_binary(
+        "recover",
+        "--providers",
+        str(server.data_dir / "providers"),
+        "--recovery-key",
+        str(key),
+        "--data-dir",
+        str(server.data_dir),
+    )
+    assert done.code == 0, done
+    server.start()
+    assert sorted(providers(server)) == ["p1", "p3", "p4", "p5"]
+    assert array(server)["layout"] == "mirror:3"
+    population.verify()
+    assert_sound(server)
+
+
+def test_credentials_are_sealed(start: Any, rng: random.Random, tmp_path: Path) -> None:
+    secret = "conformance-secret-0123456789"
+    cloud = start(name="cloud")
+    s3_client(cloud.endpoint).create_bucket(Bucket="member")
+    server = start()
+    population = filled(server, rng, 10)
+    file = tmp_path / "secret"
+    file.write_text(secret + "\n")
+    options = ["-o", "bucket=member", "-o", f"endpoint={cloud.endpoint}", "-o", "region=us-east-1"]
+    options += ["-o", "access_key_id=dolium-conformance", "-o", f"secret_access_key=file:{file}"]
+    probe = json.loads(run_binary("provider", "test", "--kind", "s3", *options, "--json").out)
+    assert probe["kind"] == "s3" and probe["put_bytes_per_second"] > 0
+    server.cli_ok("provider", "add", "cloud", "--kind", "s3", *options)
+    server.cli_ok("provider", "test", "cloud")
+    population.verify()
+    shown = server.cli_ok("provider", "list", "--json").out + server.cli_ok("provider", "list").out
+    assert "bucket=member" in shown and secret not in shown
+    server.stop()
+    kept = [path for path in server.data_dir.rglob("*") if path.is_file()]
+    holders = [path for path in kept if secret.encode() in path.read_bytes()]
+    assert holders == [], f"the secret lies open in {holders}"
+    assert secret not in server.log_file.read_text()
+    server.start()
+    population.verify()
+    assert_sound(server)
