@@ -41,6 +41,7 @@ mod relink;
 mod request;
 mod rows;
 mod settings;
+mod several;
 mod sharing;
 mod standing;
 mod store;
@@ -78,6 +79,7 @@ pub use request::{
     Reading, RenameRequest, ShareEdit, Source, Upload, Version, Versioning,
 };
 pub use settings::{Durability, StoreParts, StoreSettings, shard_key};
+pub use several::{Fence, Held, Leases};
 pub use standing::{AccountGrants, READERS, SERVICE_PREFIX, Standing, WRITERS};
 pub use store::{Holdings, Store};
 pub use verbs::{

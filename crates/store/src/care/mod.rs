@@ -11,13 +11,18 @@ use dolium_array::{Array, BlobId, BlobKind, Placement, StoredBlob};
 use dolium_catalog::{BlobState, Catalog};
 
 use crate::blobs::{row_kind, stored_blob};
+use crate::several::{Fence, Held};
 use crate::store::Store;
 use crate::{Error, Result};
+
+/// The lease of those who collect, check, scrub or repair: they exclude each other.
+pub(crate) const CARE: &str = "care";
 
 /// The catalog as the array's inventory.
 struct CatalogInventory {
     catalog: Catalog,
     array: String,
+    fence: Fence,
 }
 
 fn below(error: impl std::error::Error + Send + Sync + 'static) -> dolium_array::Error {
@@ -58,7 +63,9 @@ impl Inventory for CatalogInventory {
     async fn set_placement(&self, id: &BlobId, placement: &Placement) -> dolium_array::Result<()> {
         let (array, kind) = (self.array.clone(), row_kind(id.kind()));
         let (name, bytes) = (id.name().to_owned(), placement.encode());
+        let fence = self.fence.clone();
         let set = self.catalog.write(move |tx| {
+            fence.check(tx)?;
             // A blob that was collected meanwhile needs no placement.
             let Some(row) = tx.blob(&array, kind, &name)? else {
                 return Ok(());
@@ -66,6 +73,26 @@ impl Inventory for CatalogInventory {
             tx.set_placement(&array, kind, &name, &row.layout, &bytes)
         });
         set.await.map(drop).map_err(below)
+    }
+}
+
+/// A pass that also ends when another server has taken over.
+struct UntilLost<'a> {
+    held: &'a Held,
+    reporter: &'a dyn Reporter,
+}
+
+impl Reporter for UntilLost<'_> {
+    fn finding(&self, finding: &Finding) {
+        self.reporter.finding(finding);
+    }
+
+    fn progress(&self, progress: &Progress) {
+        self.reporter.progress(progress);
+    }
+
+    fn stop_requested(&self) -> bool {
+        self.held.is_lost() || self.reporter.stop_requested()
     }
 }
 
@@ -106,7 +133,18 @@ pub enum Care {
 impl Store {
     /// Cares for one array.
     pub async fn care(&self, array: &str, care: Care, reporter: &dyn Reporter) -> Result<Summary> {
-        let _alone = self.inner.care.lock().await;
+        let held = self.inner.leases.take(CARE).await?;
+        self.care_under(&held, array, care, reporter).await
+    }
+
+    /// Cares for one array, under the lease of that.
+    pub(crate) async fn care_under(
+        &self,
+        held: &Held,
+        array: &str,
+        care: Care,
+        reporter: &dyn Reporter,
+    ) -> Result<Summary> {
         // Journal batches are on record only once they are merged. When that cannot be written, care
         // is all the more wanted: it says what is missing, and a repair brings providers back.
         if let Err(error) = self.inner.journal.settle().await {
@@ -116,7 +154,9 @@ impl Store {
         let inventory = CatalogInventory {
             catalog: self.inner.catalog.clone(),
             array: array.name().to_owned(),
+            fence: held.fence(),
         };
+        let reporter = &UntilLost { held, reporter };
         let orphan_age_min = self.inner.settings.orphan_age_min;
         Ok(match care {
             Care::Check => {
@@ -140,6 +180,12 @@ impl Store {
     /// provider that does not answer may be a disk that is not mounted, so nothing is made anew here:
     /// that takes a repair that somebody asked for. Says whether all blobs are complete now.
     pub async fn heal(&self) -> Result<bool> {
+        let held = self.inner.leases.take(CARE).await?;
+        self.heal_under(&held).await
+    }
+
+    /// Rebuilds shards, under the lease of care.
+    pub(crate) async fn heal_under(&self, held: &Held) -> Result<bool> {
         let mut complete = true;
         for array in self.arrays() {
             let name = array.name().to_owned();
@@ -155,7 +201,9 @@ impl Store {
                 resume: None,
                 verify: false,
             };
-            let summary = self.care(&name, care, &Unattended(self)).await?;
+            let summary = self
+                .care_under(held, &name, care, &Unattended(self))
+                .await?;
             tracing::info!(
                 array = name,
                 shards = summary.repaired,
@@ -213,6 +261,7 @@ mod tests {
         let inventory = CatalogInventory {
             catalog,
             array: "default".to_owned(),
+            fence: Fence::default(),
         };
         let first = inventory.page(BlobKind::Pack, None, 10).await.unwrap();
         assert_eq!(first.len(), 10);

@@ -7,11 +7,11 @@ use dolium_block::{Codec, PackBuilder, PackId, SealedBlock};
 use dolium_catalog::{BlobKind as RowKind, BlobState, BlockRow, PackUsage};
 
 use super::{Collection, PAGE};
+use crate::Result;
 use crate::blobs::{blob_row, stored_blob};
 use crate::clock::now;
 use crate::lane::Lane;
 use crate::packer::pack_blob;
-use crate::{Error, Result};
 
 /// Packs below this length are merged with others, if there are several.
 const SMALL_PACK: i64 = 4 << 20;
@@ -65,6 +65,8 @@ impl Collection<'_> {
             {
                 let blob = stored_blob(&row)?;
                 match sort(&live, row.len) {
+                    // A write of another server may have blocks in it that are not recorded yet.
+                    _ if self.others_may_need(row.created) => {}
                     // A pack whose commit is on its way has no blocks yet.
                     Fate::Drop if row.created > young => {}
                     Fate::Drop => self.drop_pack(lane, &blob).await?,
@@ -170,7 +172,7 @@ impl Collection<'_> {
             .await?;
         self.done.bytes_rewritten += blob.len;
         let row = blob_row(lane.array.name(), &blob);
-        let moved = self.store.inner.catalog.write(move |tx| {
+        self.write(move |tx| {
             tx.insert_pack_blocks(&row, &[])?;
             for (block, from) in &moving {
                 tx.move_block(
@@ -182,9 +184,8 @@ impl Collection<'_> {
                     },
                 )?;
             }
-            Ok::<_, dolium_catalog::Error>(())
-        });
-        moved.await.map_err(Error::from)?;
-        Ok(())
+            Ok(())
+        })
+        .await
     }
 }
