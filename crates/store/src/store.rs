@@ -96,6 +96,7 @@ impl Store {
             catalog.clone(),
             journal_array,
             keys.journal.clone(),
+            leases.clone(),
             &tasks,
             &stop,
         )
