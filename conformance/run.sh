@@ -3,10 +3,11 @@
 #
 # Usage: conformance/run.sh [suite…]
 #   suites  s3 swift pithos clients resilience membership crash recovery memory notify (the default),
-#           postgres providers (they drive cargo, not the binary)
+#           several (over a PostgreSQL of its own), postgres providers (they drive cargo, not the binary)
 # Environment
 #   DOLIUM_BIN           the binary; default target/debug/dolium, built when it is missing
 #   DOLIUM_CRASH_ROUNDS  rounds of the crash suite, default 100
+#   DOLIUM_SEVERAL_ROUNDS  kills in the suite of several servers, default 20
 #   DOLIUM_SEED          replays the random choices of the crash and resilience suites
 #   DOLIUM_PYTEST_ARGS   more arguments for pytest
 set -euo pipefail
@@ -42,6 +43,10 @@ for suite in "$@"; do
       conformance/swift/install.sh
       (cd conformance && python -m pytest -q -c pytest.ini ${DOLIUM_PYTEST_ARGS:-} swift) ||
         failed+=(swift)
+      ;;
+    several)
+      conformance/postgres/run.sh bash -c "cd conformance && python -m pytest -q -c pytest.ini \
+        ${DOLIUM_PYTEST_ARGS:-} several" || failed+=(several)
       ;;
     pithos | clients | resilience | membership | crash | recovery | memory | notify)
       (cd conformance && python -m pytest -q -c pytest.ini ${DOLIUM_PYTEST_ARGS:-} "$suite") ||

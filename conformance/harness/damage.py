@@ -41,9 +41,9 @@ def flip_bit(path: Path, rng: random.Random) -> None:
 
 
 def lose_shards(provider: Path, rng: random.Random, share: float = 0.3) -> int:
-    """Deletes some shards of a provider; gives how many."""
+    """Deletes some shards of a provider; gives how many. A server may be removing some at the same time."""
     every = shards(provider)
     chosen = rng.sample(every, max(1, int(len(every) * share)))
     for path in chosen:
-        path.unlink()
+        path.unlink(missing_ok=True)
     return len(chosen)

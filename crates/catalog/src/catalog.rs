@@ -37,6 +37,8 @@ pub struct Catalog {
 }
 
 struct Inner {
+    /// Other processes may be at the same database.
+    is_shared: bool,
     jobs: Option<mpsc::Sender<Box<dyn Job>>>,
     committed: watch::Receiver<i64>,
     readers: Readers,
@@ -51,7 +53,7 @@ impl Catalog {
     pub fn open_sqlite(path: impl AsRef<Path>, settings: CatalogSettings) -> Result<Self> {
         let path = path.as_ref().to_owned();
         let readers = Readers::sqlite(path.clone(), settings.readers_max);
-        Self::open(readers, move || {
+        Self::open(false, readers, move || {
             let mut connection = SqliteConnection::open_writer(&path)?;
             migration::migrate(&mut connection)?;
             let next_seq = first_transaction(&mut connection)?;
@@ -65,7 +67,7 @@ impl Catalog {
     pub fn open_postgres(url: &str, settings: CatalogSettings) -> Result<Self> {
         let readers = Readers::postgres(url, settings.readers_max)?;
         let mut connection = PostgresConnection::new(url)?;
-        Self::open(readers, move || {
+        Self::open(true, readers, move || {
             connection.connect()?;
             migration::migrate(&mut connection)?;
             let next_seq = first_transaction(&mut connection)?;
@@ -73,7 +75,7 @@ impl Catalog {
         })
     }
 
-    fn open<F>(readers: Readers, open: F) -> Result<Self>
+    fn open<F>(is_shared: bool, readers: Readers, open: F) -> Result<Self>
     where
         F: FnOnce() -> Result<(Box<dyn Engine>, i64)> + Send + 'static,
     {
@@ -83,12 +85,18 @@ impl Catalog {
         let writer = Mutex::new(Some(writer));
         Ok(Self {
             inner: Arc::new(Inner {
+                is_shared,
                 jobs: Some(jobs),
                 committed,
                 readers,
                 writer,
             }),
         })
+    }
+
+    /// True when other servers may work on the same database: it is PostgreSQL's.
+    pub fn is_shared(&self) -> bool {
+        self.inner.is_shared
     }
 
     /// Runs `op` in a transaction and answers once it is durable.

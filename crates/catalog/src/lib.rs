@@ -32,10 +32,10 @@ pub use rows::{
     AccessKeyRow, AccountAttributesRow, AccountId, AccountRow, AccountUsage, AddedRefs, ArrayUsage,
     BlobKind, BlobRow, BlobState, BlobTotals, BlockRow, BucketRow, ChangeKind, ChangeRow, Cluster,
     ContainerId, ContainerRow, ContainerState, DeliveryRow, EventRow, ExpiryRow, GroupMemberRow,
-    Groups, Holder, LoginRow, MovementRow, NewContainer, PackUsage, PartRow, PastSettingsRow,
-    PublicLinkRow, ReleasedRow, Role, SettingsKind, ShareRow, TokenRevocationRow, UploadMarker,
-    UploadRow, UploadedBlockRow, UserId, UserRow, VersionRow, VersionSummary, Versioning,
-    member_grantee,
+    Groups, Holder, LeaseRow, LoginRow, MovementRow, NewContainer, PackUsage, PartRow,
+    PastSettingsRow, PublicLinkRow, ReleasedRow, Role, ServerRow, SettingsKind, ShareRow,
+    TokenRevocationRow, UploadMarker, UploadRow, UploadedBlockRow, UserId, UserRow, VersionRow,
+    VersionSummary, Versioning, member_grantee,
 };
 pub use table::{Column, TableDef};
 pub use tx::{ReadTx, WriteTx};

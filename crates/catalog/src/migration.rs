@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     schema::VERSION_5,
     schema::VERSION_6,
     schema::VERSION_7,
+    schema::VERSION_8,
 ];
 
 /// Where `meta` keeps the version.

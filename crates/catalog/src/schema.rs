@@ -174,3 +174,13 @@ CREATE TABLE group_member (
 CREATE INDEX group_member_member ON group_member (member, account_id, name);
 ALTER TABLE container_state ADD COLUMN shares INTEGER NOT NULL DEFAULT 0;
 ";
+
+/// Several servers: who does which background work, and since when writes are under way where. Neither is
+/// journaled.
+pub(crate) const VERSION_8: &str = "
+CREATE TABLE lease (
+    name TEXT PRIMARY KEY, holder TEXT NOT NULL, fence INTEGER NOT NULL, expires INTEGER NOT NULL,
+    began INTEGER NOT NULL);
+CREATE TABLE server (
+    id TEXT PRIMARY KEY, oldest_write INTEGER NOT NULL, expires INTEGER NOT NULL);
+";

@@ -1,5 +1,8 @@
 //! A target's queue: messages in the catalog, delivered one after the other.
 //!
+//! One of the servers on a catalog delivers to a target, under a lease of the target's name; when it is killed,
+//! another goes on.
+//!
 //! Promises: the head is tried until it is delivered or too old, and nothing overtakes it; what was
 //! delivered is forgotten afterwards, so a crash in between delivers it again and loses nothing.
 //! Does not: hold up any other target.
@@ -9,6 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dolium_catalog::{Catalog, DeliveryRow};
+use dolium_store::{Fence, Held, Leases};
 use metrics::{counter, gauge};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +40,7 @@ pub(crate) struct Queue {
     name: String,
     target: Box<dyn Target>,
     catalog: Catalog,
+    leases: Leases,
     bell: Notify,
     waiting: AtomicI64,
 }
@@ -48,11 +53,17 @@ enum Page {
 }
 
 impl Queue {
-    pub(crate) fn new(name: String, target: Box<dyn Target>, catalog: Catalog) -> Self {
+    pub(crate) fn new(
+        name: String,
+        target: Box<dyn Target>,
+        catalog: Catalog,
+        leases: Leases,
+    ) -> Self {
         Self {
             name,
             target,
             catalog,
+            leases,
             bell: Notify::new(),
             waiting: AtomicI64::new(0),
         }
@@ -100,11 +111,34 @@ impl Queue {
         Ok(())
     }
 
-    /// Delivers until it is told to stop.
+    /// Delivers until it is told to stop, while it is this server's turn.
     pub(crate) async fn run(&self, stop: &CancellationToken) {
-        let mut failures = 0u32;
+        let work = format!("notify/{}", self.name);
         while !stop.is_cancelled() {
-            let pause = match self.page(stop).await {
+            let taken = tokio::select! {
+                () = stop.cancelled() => return,
+                taken = self.leases.take(&work) => taken,
+            };
+            match taken {
+                Ok(held) => {
+                    self.run_under(&held, stop).await;
+                    held.end().await;
+                }
+                Err(error) => {
+                    tracing::warn!(target = self.name, %error, "it is not known whose turn it is");
+                    tokio::select! {
+                        () = stop.cancelled() => {}
+                        () = tokio::time::sleep(LOOK_EVERY) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    async fn run_under(&self, held: &Held, stop: &CancellationToken) {
+        let mut failures = 0u32;
+        while !stop.is_cancelled() && !held.is_lost() {
+            let pause = match self.page(held, stop).await {
                 Ok(Page::Delivered) => {
                     if failures > 0 {
                         tracing::info!(target = self.name, "messages are delivered again");
@@ -134,6 +168,7 @@ impl Queue {
             };
             tokio::select! {
                 () = stop.cancelled() => {}
+                () = held.lost() => {}
                 () = rung => {}
                 () = tokio::time::sleep(pause) => {}
             }
@@ -141,7 +176,7 @@ impl Queue {
     }
 
     /// Delivers the head of the queue and forgets what was delivered.
-    async fn page(&self, stop: &CancellationToken) -> Result<Page> {
+    async fn page(&self, held: &Held, stop: &CancellationToken) -> Result<Page> {
         let name = self.name.clone();
         let read = self
             .catalog
@@ -151,6 +186,7 @@ impl Queue {
         for row in page? {
             let result = tokio::select! {
                 () = stop.cancelled() => break,
+                () = held.lost() => break,
                 result = self.deliver(row.body.into()) => result,
             };
             match result {
@@ -164,7 +200,7 @@ impl Queue {
             }
         }
         if let Some(upto) = delivered {
-            self.forget(upto).await?;
+            self.forget(held.fence(), upto).await?;
         }
         Ok(ended)
     }
@@ -176,11 +212,12 @@ impl Queue {
             .unwrap_or(Err(Error::TimedOut))
     }
 
-    async fn forget(&self, upto: i64) -> Result<()> {
+    async fn forget(&self, fence: Fence, upto: i64) -> Result<()> {
         let name = self.name.clone();
-        let delete = self
-            .catalog
-            .write(move |tx| tx.delete_deliveries(&name, upto));
+        let delete = self.catalog.write(move |tx| {
+            fence.check(tx)?;
+            tx.delete_deliveries(&name, upto)
+        });
         let gone: std::result::Result<_, dolium_catalog::Error> = delete.await;
         let gone = gone?.value;
         counter!("dolium_notify_delivered_total", "target" => self.name.clone()).increment(gone);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dolium_catalog::Catalog;
-use dolium_store::Instant;
+use dolium_store::{Instant, Leases};
 use metrics::gauge;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -51,13 +51,15 @@ impl Notifier {
     }
 }
 
-/// Starts the notifier over a catalog. Targets are contacted when there is something to deliver.
-pub fn start(catalog: &Catalog, settings: NotifySettings) -> Result<Notifier> {
+/// Starts the notifier over a catalog. Targets are contacted when there is something to deliver and it is this
+/// server's turn.
+pub fn start(catalog: &Catalog, leases: &Leases, settings: NotifySettings) -> Result<Notifier> {
     let mut queues = Vec::new();
     for settings in &settings.targets {
         let told = |error| Error::Settings(format!("notify target {}: {error}", settings.name));
         let target = target::open(settings).map_err(told)?;
-        let queue = Queue::new(settings.name.clone(), target, catalog.clone());
+        let (catalog, leases) = (catalog.clone(), leases.clone());
+        let queue = Queue::new(settings.name.clone(), target, catalog, leases);
         queues.push(Arc::new(queue));
     }
     let targets = queues.iter().map(|queue| queue.name().to_owned()).collect();

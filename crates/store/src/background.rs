@@ -1,14 +1,22 @@
-//! Background work of one server: rebuilding shards that writes could not store, collection, lifecycle.
+//! Background work: rebuilding shards that writes could not store, collection, lifecycle, expiry, moves.
+//!
+//! Every server on a catalog runs these loops. Each round is under a lease, and one that another server began
+//! lately is passed over, so that the work is done once however many servers there are.
 //!
 //! Promises: stops with the store; a failed round is logged and tried again later.
 
 use std::time::Duration;
 
+use crate::care::CARE;
 use crate::clock::now;
 use crate::collect::{CollectReporter, Collected};
-use crate::movement::Moved;
+use crate::expiry::EXPIRY;
+use crate::lifecycle::LIFECYCLE_WORK;
+use crate::movement::{MOVEMENT, Moved};
 use crate::reshaping::Reshaped;
+use crate::several::Held;
 use crate::store::Store;
+use crate::{ErrorKind, Result};
 
 /// Pause between looks for blobs that lack shards: an outage ends for the data soon after it ends for
 /// the provider.
@@ -30,6 +38,11 @@ const EXPIRE_EVERY: Duration = Duration::from_secs(300);
 const MOVE_EVERY: Duration = Duration::from_secs(30);
 /// The longest pause between looks for what lifecycle rules end; a shorter day makes it shorter.
 const LIFECYCLE_EVERY: Duration = Duration::from_secs(3600);
+
+/// When collection was begun last, and healing: both work under the lease of care, which tells no rounds apart.
+const COLLECTION: &str = "collection";
+const HEALING: &str = "healing";
+const RESHAPING: &str = "reshaping";
 
 /// The pause until the next whole multiple of `every`: days of lifecycle rules end at such moments.
 fn until_next(every: Duration) -> Duration {
@@ -55,47 +68,68 @@ impl Store {
         if !self.inner.settings.background {
             return;
         }
-        let store = self.clone();
-        self.inner.tasks.spawn(async move {
-            while store.pause(COLLECT_EVERY).await {
-                match store.collect(&UntilStop(&store)).await {
-                    Ok(done) => tracing::info!(?done, "collection"),
-                    Err(error) => tracing::warn!(%error, "collection failed; trying again later"),
-                }
-            }
+        let lifecycle = self.inner.settings.lifecycle_day.min(LIFECYCLE_EVERY);
+        let moves = self.inner.settings.lifecycle_day.min(MOVE_EVERY);
+        self.keep_doing(COLLECTION, COLLECT_EVERY, |store, round| async move {
+            let held = store.inner.leases.take(CARE).await?;
+            let done = store.collect_under(&held, &UntilStop(&store)).await;
+            held.end().await;
+            round.end().await;
+            tracing::info!(done = ?done?, "collection");
+            Ok(())
         });
-        let store = self.clone();
-        self.inner.tasks.spawn(async move {
-            let every = store.inner.settings.lifecycle_day.min(LIFECYCLE_EVERY);
-            while store.pause(until_next(every)).await {
-                match store.apply_lifecycle().await {
-                    Ok(done) if done.is_empty() => {}
-                    Ok(done) => tracing::info!(?done, "lifecycle"),
-                    Err(error) => tracing::warn!(%error, "lifecycle failed; trying again later"),
-                }
+        self.keep_doing(LIFECYCLE_WORK, lifecycle, |store, held| async move {
+            let done = store.lifecycle_under(&held).await;
+            held.end().await;
+            let done = done?;
+            if !done.is_empty() {
+                tracing::info!(?done, "lifecycle");
             }
+            Ok(())
         });
-        let store = self.clone();
-        self.inner.tasks.spawn(async move {
-            while store.pause(EXPIRE_EVERY).await {
-                match store.remove_expired().await {
-                    Ok(0) => {}
-                    Ok(removed) => tracing::info!(removed, "objects that have ended"),
-                    Err(error) => tracing::warn!(%error, "expiry failed; trying again later"),
-                }
+        self.keep_doing(EXPIRY, EXPIRE_EVERY, |store, held| async move {
+            let removed = store.expire_under(&held).await;
+            held.end().await;
+            let removed = removed?;
+            if removed > 0 {
+                tracing::info!(removed, "objects that have ended");
             }
+            Ok(())
         });
-        let store = self.clone();
-        self.inner.tasks.spawn(async move {
-            let every = store.inner.settings.lifecycle_day.min(MOVE_EVERY);
-            while store.pause(every).await {
-                match store.move_due().await {
-                    Ok(done) if done == Moved::default() => {}
-                    Ok(done) => tracing::info!(?done, "moves between arrays"),
-                    Err(error) => tracing::warn!(%error, "moving failed; trying again later"),
-                }
+        self.keep_doing(MOVEMENT, moves, |store, held| async move {
+            let done = store.move_under(&held).await;
+            held.end().await;
+            let done = done?;
+            if done != Moved::default() {
+                tracing::info!(?done, "moves between arrays");
             }
+            Ok(())
         });
+        let care = self.inner.settings.care;
+        let due = [care.check_every, care.scrub_every].into_iter();
+        let soonest = due.filter(|every| !every.is_zero()).min();
+        let heal = soonest.map_or(HEAL_EVERY, |every| every.clamp(HEAL_EVERY_MIN, HEAL_EVERY));
+        self.keep_doing(HEALING, heal, |store, round| async move {
+            let held = store.inner.leases.take(CARE).await?;
+            let tended = store.tend_under(&held).await;
+            held.end().await;
+            round.end().await;
+            tended
+        });
+        self.keep_doing(RESHAPING, RESHAPE_EVERY, |store, round| async move {
+            let done = store.reshape_all().await;
+            round.end().await;
+            let done = done?;
+            if done != Reshaped::default() {
+                tracing::info!(?done, "arrays brought into shape");
+            }
+            Ok(())
+        });
+        self.keep_delivering();
+    }
+
+    /// Brings what waits on this server's disk to providers that are back.
+    fn keep_delivering(&self) {
         let store = self.clone();
         self.inner.tasks.spawn(async move {
             let mut quiet = 0;
@@ -109,25 +143,38 @@ impl Store {
                 }
             }
         });
+    }
+
+    /// Does a round of some work every so often, unless another server did.
+    fn keep_doing<F>(
+        &self,
+        work: &'static str,
+        every: Duration,
+        round: impl Fn(Store, Held) -> F + Send + 'static,
+    ) where
+        F: Future<Output = Result<()>> + Send,
+    {
         let store = self.clone();
         self.inner.tasks.spawn(async move {
-            while store.pause(RESHAPE_EVERY).await {
-                match store.reshape_all().await {
-                    Ok(done) if done == Reshaped::default() => {}
-                    Ok(done) => tracing::info!(?done, "arrays brought into shape"),
-                    Err(error) => tracing::warn!(%error, "reshaping failed; trying again later"),
-                }
-            }
-        });
-        let store = self.clone();
-        self.inner.tasks.spawn(async move {
-            let care = store.inner.settings.care;
-            let due = [care.check_every, care.scrub_every].into_iter();
-            let soonest = due.filter(|every| !every.is_zero()).min().unwrap_or(HEAL_EVERY);
-            let every = soonest.clamp(HEAL_EVERY_MIN, HEAL_EVERY);
-            while store.pause(every).await {
-                if let Err(error) = store.tend().await {
-                    tracing::warn!(%error, "missing shards could not be rebuilt; trying again later");
+            // Lifecycle's rounds are at whole multiples of its pause; the others count from the start.
+            let aligned = work == LIFECYCLE_WORK;
+            while store
+                .pause(if aligned { until_next(every) } else { every })
+                .await
+            {
+                let done = match store.inner.leases.take_due(work, every).await {
+                    Ok(Some(held)) => round(store.clone(), held).await,
+                    Ok(None) => Ok(()),
+                    Err(error) => Err(error),
+                };
+                match done {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == ErrorKind::Conflict => {
+                        tracing::info!(work, %error, "background work was taken over");
+                    }
+                    Err(error) => {
+                        tracing::warn!(work, %error, "background work failed; trying again later");
+                    }
                 }
             }
         });

@@ -14,6 +14,7 @@ use crate::clock::now;
 use crate::lock;
 use crate::names::ObjectPath;
 use crate::rows::{decode_attributes, mentions};
+use crate::several::Held;
 use crate::store::Store;
 use crate::verbs::{Cause, Occasion, remove_current, writing};
 use crate::{Result, Status};
@@ -22,6 +23,8 @@ use crate::{Result, Status};
 pub const EXPIRE: &str = "expire";
 /// Its key for the moment, in seconds since the epoch.
 pub const EXPIRE_AT: &str = "at";
+/// The lease of those who remove what has ended.
+pub(crate) const EXPIRY: &str = "expiry";
 /// Reminders looked at by one transaction.
 const BATCH: i64 = 64;
 
@@ -64,11 +67,17 @@ pub(crate) fn remind(tx: &mut WriteTx<'_>, row: &VersionRow) -> Result<()> {
 }
 
 impl Store {
-    /// Removes what has ended; gives how many versions that were.
+    /// Removes what has ended; gives how many versions that were. Passes wait for each other, on all servers.
     pub async fn remove_expired(&self) -> Result<u64> {
+        let held = self.inner.leases.take(EXPIRY).await?;
+        self.expire_under(&held).await
+    }
+
+    /// Removes what has ended, under the lease of that.
+    pub(crate) async fn expire_under(&self, held: &Held) -> Result<u64> {
         let mut removed = 0;
         loop {
-            if self.inner.stop.is_cancelled() {
+            if self.inner.stop.is_cancelled() || held.is_lost() {
                 return Ok(removed);
             }
             let until = now().0;
@@ -78,12 +87,14 @@ impl Store {
             let last_page = (due.len() as i64) < BATCH;
             for reminder in due {
                 let again = reminder.clone();
-                match self.commit(move |tx| end(tx, &reminder)).await {
+                let ended = self.commit_under(held.fence(), move |tx| end(tx, &reminder));
+                match ended.await {
                     Ok(done) => removed += u64::from(done),
                     Err(error) if error.status() != Status::Permanent => return Err(error),
                     Err(error) => {
                         tracing::warn!(%error, "a version that has ended could not be removed");
-                        self.commit(move |tx| Ok(tx.delete_expiry(&again)?)).await?;
+                        let gone = move |tx: &mut WriteTx<'_>| Ok(tx.delete_expiry(&again)?);
+                        self.commit_under(held.fence(), gone).await?;
                     }
                 }
             }

@@ -58,13 +58,16 @@ impl Lane {
         let Some(row) = rows.into_iter().next().flatten() else {
             return Ok(false);
         };
-        if row.unref_at.is_some() {
-            let touched = self
-                .catalog
-                .write(move |tx| tx.touch_unreferenced(&name, &[id], now().0));
-            touched.await.map_err(Error::from)?;
+        if row.unref_at.is_none() {
+            return Ok(true);
         }
-        Ok(true)
+        // Collection may have taken it since we looked, or somebody referred to it.
+        let kept = self.catalog.write(move |tx| {
+            let touched = tx.touch_unreferenced(&name, &[id], now().0)?;
+            let found = tx.locate(&name, &[id])?;
+            Ok::<_, dolium_catalog::Error>(touched > 0 || found.iter().any(Option::is_some))
+        });
+        Ok(kept.await.map_err(Error::from)?.value)
     }
 
     /// One block, for who reads all of it once: its content without trailing zeros.

@@ -42,6 +42,7 @@ mod request;
 mod reshaping;
 mod rows;
 mod settings;
+mod several;
 mod sharing;
 mod standing;
 mod store;
@@ -80,6 +81,7 @@ pub use request::{
 };
 pub use reshaping::{Left, Reshaped};
 pub use settings::{Durability, StoreParts, StoreSettings, shard_key};
+pub use several::{Fence, Held, Leases};
 pub use standing::{AccountGrants, READERS, SERVICE_PREFIX, Standing, WRITERS};
 pub use store::{Holdings, Store};
 pub use verbs::{

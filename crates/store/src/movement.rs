@@ -14,9 +14,8 @@
 use std::collections::HashMap;
 
 use dolium_block::{BlockId, Node};
-use dolium_catalog::{BlockRow, ContainerRow, MovementRow, VersionRow, WriteTx};
+use dolium_catalog::{ContainerRow, MovementRow, VersionRow, WriteTx};
 
-use crate::blobs::{blob_row, block_row};
 use crate::clock::now;
 use crate::intake::{NewBlocks, carry, packs_of};
 use crate::lane::Lane;
@@ -24,11 +23,14 @@ use crate::packer::Ticket;
 use crate::place::Place;
 use crate::reader::load_node;
 use crate::rows::{decode_attributes, encode_attributes};
+use crate::several::{Fence, Held};
 use crate::store::Store;
 use crate::underway::Write;
 use crate::verbs::writing;
 use crate::{Result, Status};
 
+/// The lease of those who move.
+pub(crate) const MOVEMENT: &str = "movement";
 /// Reminders read at a time.
 const PAGE: i64 = 100;
 /// Blocks carried before they are noted: their names and places are what is held in memory.
@@ -87,9 +89,14 @@ struct Journey {
 }
 
 impl Store {
-    /// Moves everything that is to be moved and can be. Passes of one store wait for each other.
+    /// Moves everything that is to be moved and can be. Passes wait for each other, on all servers.
     pub async fn move_due(&self) -> Result<Moved> {
-        let _alone = self.inner.movement.lock().await;
+        let held = self.inner.leases.take(MOVEMENT).await?;
+        self.move_under(&held).await
+    }
+
+    /// Moves what is due, under the lease of that.
+    pub(crate) async fn move_under(&self, held: &Held) -> Result<Moved> {
         let mut done = Moved::default();
         let mut after: Option<MovementRow> = None;
         loop {
@@ -101,12 +108,12 @@ impl Store {
             };
             after = Some(last.clone());
             for reminder in page {
-                if self.inner.stop.is_cancelled() {
+                if self.inner.stop.is_cancelled() || held.is_lost() {
                     return Ok(done);
                 }
                 let path = String::from_utf8_lossy(&reminder.path).into_owned();
                 let container = reminder.container_id;
-                match self.move_one(reminder, &mut done).await {
+                match self.move_one(reminder, held.fence(), &mut done).await {
                     Ok(()) => {}
                     Err(error) => {
                         done.waiting += 1;
@@ -123,7 +130,7 @@ impl Store {
         self.look(move |tx| Ok(tx.movements_waiting(most)?)).await
     }
 
-    async fn move_one(&self, reminder: MovementRow, done: &mut Moved) -> Result<()> {
+    async fn move_one(&self, reminder: MovementRow, fence: Fence, done: &mut Moved) -> Result<()> {
         let asked = reminder.clone();
         let Some(journey) = self.look(move |tx| journey(tx, &asked)).await? else {
             return self
@@ -134,11 +141,13 @@ impl Store {
         let from = self.lane_of(&journey.from)?;
         let to = self.lane_named(&journey.to)?;
         let root = Node::decode(&journey.row.list)?;
-        let mut carrier = Carrier::new(self, from, to);
+        let mut carrier = Carrier::new(self, from, to, fence.clone());
         carrier.list(&root).await?;
         done.blocks += carrier.stored;
         let nodes = carrier.finish().await?;
-        let moved = self.commit(move |tx| arrive(tx, &reminder, &journey, &root, &nodes));
+        let moved = self.commit_under(fence, move |tx| {
+            arrive(tx, &reminder, &journey, &root, &nodes)
+        });
         done.versions += u64::from(moved.await?);
         Ok(())
     }
@@ -206,10 +215,11 @@ struct Carrier<'a> {
     nodes: HashMap<BlockId, Vec<BlockId>>,
     stored: u64,
     write: Write,
+    fence: Fence,
 }
 
 impl<'a> Carrier<'a> {
-    fn new(store: &'a Store, from: &'a Lane, to: &'a Lane) -> Self {
+    fn new(store: &'a Store, from: &'a Lane, to: &'a Lane, fence: Fence) -> Self {
         Self {
             store,
             from,
@@ -218,6 +228,7 @@ impl<'a> Carrier<'a> {
             nodes: HashMap::new(),
             stored: 0,
             write: to.underway.begin(),
+            fence,
         }
     }
 
@@ -271,15 +282,15 @@ impl<'a> Carrier<'a> {
         let array = self.to.array.name().to_owned();
         let unref_at = Some(now().0);
         let packs = packs_of(tickets.values()).await?;
+        let fence = self.fence.clone();
         let noted = self.store.inner.catalog.write(move |tx| {
+            fence.check(tx)?;
             for (pack, entries) in &packs {
-                let block = |entry| block_row(&array, pack.id, entry, unref_at);
-                let blocks: Vec<BlockRow> = entries.iter().map(block).collect();
-                tx.insert_pack_blocks(&blob_row(&array, &pack.blob), &blocks)?;
+                pack.note(tx, &array, entries, unref_at)?;
             }
-            Ok::<_, dolium_catalog::Error>(())
+            Ok::<_, crate::Error>(())
         });
-        noted.await.map_err(crate::Error::from)?;
+        noted.await?;
         Ok(())
     }
 

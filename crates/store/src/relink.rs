@@ -18,6 +18,7 @@ use crate::lane::{Lane, read_permits};
 use crate::packer::Packer;
 use crate::place::Place;
 use crate::settings::Keys;
+use crate::several::Peers;
 use crate::verbs::load_references;
 use crate::{Error, ErrorKind, Result, rows};
 
@@ -40,7 +41,13 @@ impl Relinker {
                 .map(|a| (a.name().to_owned(), a.clone()))
                 .collect::<Vec<_>>()
                 .into(),
-            packer: Packer::new(array.clone(), keys.pack_index.clone(), usize::MAX, 0),
+            packer: Packer::new(
+                array.clone(),
+                keys.pack_index.clone(),
+                usize::MAX,
+                0,
+                Peers::default(),
+            ),
             underway: crate::underway::Underway::default(),
             catalog: catalog.clone(),
             keys: keys.clone(),

@@ -11,12 +11,13 @@ use std::collections::BTreeMap;
 
 use dolium_array::care::{Plan, Progress, RelocateOptions, Reporter, Summary};
 use dolium_array::{Array, BlobKind, MemberId, Shape, StoredBlob};
-use dolium_catalog::BlobKind as RowKind;
+use dolium_catalog::{BlobKind as RowKind, BlobRow};
 use serde::Serialize;
 
 use crate::blobs::stored_blob;
-use crate::care::{CatalogInventory, Unattended};
-use crate::collect::{CollectReporter, Collected, Unwatched};
+use crate::care::{CARE, CatalogInventory, Unattended, UntilLost};
+use crate::collect::{CollectReporter, Collected};
+use crate::several::{Fence, Held};
 use crate::store::Store;
 use crate::{Error, Result};
 
@@ -127,7 +128,12 @@ impl Store {
     /// What it would take to bring an array into a shape: requests and bytes, by member.
     pub async fn plan_reshaping(&self, array: &str, shape: Shape, rebalance: bool) -> Result<Plan> {
         let planned = self.lane_named(array)?.array.in_shape(shape)?;
-        let inventory = self.inventory(array);
+        let inventory = CatalogInventory {
+            catalog: self.inner.catalog.clone(),
+            array: array.to_owned(),
+            // Nothing is written.
+            fence: Fence::default(),
+        };
         let options = RelocateOptions {
             rebalance,
             ..RelocateOptions::default()
@@ -141,9 +147,9 @@ impl Store {
             let Some(last) = page.last() else {
                 return Ok(plan);
             };
-            after = Some(last.id.name().to_owned());
-            for blob in &page {
-                plan.add_rewrite(&planned, blob);
+            after = Some(last.name.clone());
+            for row in &page {
+                plan.add_rewrite(&planned, &stored_blob(row)?);
             }
         }
     }
@@ -153,12 +159,11 @@ impl Store {
         array: &Array,
         after: Option<String>,
         limit: i64,
-    ) -> Result<Vec<StoredBlob>> {
+    ) -> Result<Vec<BlobRow>> {
         let (name, layout) = (array.name().to_owned(), array.layout().to_string());
         self.look(move |tx| {
             let from = after.as_deref();
-            let rows = tx.blobs_cut_otherwise(&name, RowKind::Pack, &layout, from, limit)?;
-            rows.iter().map(stored_blob).collect()
+            Ok(tx.blobs_cut_otherwise(&name, RowKind::Pack, &layout, from, limit)?)
         })
         .await
     }
@@ -170,11 +175,14 @@ impl Store {
         if left.is_nothing() {
             return Ok(done);
         }
-        let _alone = self.inner.care.lock().await;
-        let lane = self.lane_named(array)?;
-        self.finish_dying(lane, &Unwatched).await?;
+        let held = self.inner.leases.take(CARE).await?;
+        let reporter = &UntilLost {
+            held: &held,
+            reporter,
+        };
+        self.finish_dying(&held, self.lane_named(array)?).await?;
         if left.packs_cut_otherwise > 0 {
-            done.packs_rewritten = self.rewrite(array, reporter).await?;
+            done.packs_rewritten = self.rewrite(&held, array, reporter).await?;
         }
         if left.journal_cut_otherwise > 0 {
             // A snapshot replaces what lies before it: there must be a point after all of that.
@@ -186,7 +194,9 @@ impl Store {
         }
         self.inner.journal.settle().await?;
         if !left.leaving.is_empty() || left.rebalance {
-            let summary = self.relocate(array, left.rebalance, reporter).await?;
+            let summary = self
+                .relocate(&held, array, left.rebalance, reporter)
+                .await?;
             done.shards_moved = summary.repaired;
             done.bytes_read = summary.progress.bytes;
             // Members that did not answer get their part with the next pass.
@@ -194,11 +204,13 @@ impl Store {
                 self.note_rebalance(array, false).await?;
             }
         }
+        held.end().await;
         Ok(done)
     }
 
     async fn relocate(
         &self,
+        held: &Held,
         array: &str,
         rebalance: bool,
         reporter: &dyn Reporter,
@@ -207,13 +219,13 @@ impl Store {
             rebalance,
             ..RelocateOptions::default()
         };
-        let inventory = self.inventory(array);
+        let inventory = self.inventory(array, held);
         let lane = self.lane_named(array)?;
         Ok(lane.array.relocate(&inventory, reporter, &options).await?)
     }
 
     /// Writes packs again that are cut otherwise than the array now is, some at a time.
-    async fn rewrite(&self, array: &str, reporter: &dyn Reporter) -> Result<u64> {
+    async fn rewrite(&self, held: &Held, array: &str, reporter: &dyn Reporter) -> Result<u64> {
         let lane = self.lane_named(array)?;
         let (mut rewritten, mut before) = (0, Progress::default());
         let mut after: Option<String> = None;
@@ -225,12 +237,12 @@ impl Store {
             let Some(last) = packs.last() else {
                 return Ok(rewritten);
             };
-            after = Some(last.id.name().to_owned());
+            after = Some(last.name.clone());
             let rewriting = Rewriting {
                 reporter,
                 before: before.clone(),
             };
-            let done = self.rewrite_packs(lane, packs, &rewriting).await?;
+            let done = self.rewrite_packs(held, lane, &packs, &rewriting).await?;
             rewritten += done.packs_removed;
             before.done_blobs += done.packs_removed;
             before.bytes += done.bytes_rewritten;
@@ -260,8 +272,10 @@ impl Store {
             if lane.array.spool_status().shards == 0 {
                 continue;
             }
-            let _alone = self.inner.care.lock().await;
-            let done = lane.array.deliver(&self.inventory(name)).await?;
+            let held = self.inner.leases.take(CARE).await?;
+            let done = lane.array.deliver(&self.inventory(name, &held)).await;
+            held.end().await;
+            let done = done?;
             if done.shards > 0 {
                 let (shards, bytes, waiting) = (done.shards, done.bytes, done.waiting);
                 tracing::info!(
@@ -276,10 +290,12 @@ impl Store {
         Ok(())
     }
 
-    pub(crate) fn inventory(&self, array: &str) -> CatalogInventory {
+    /// The catalog as an array's inventory, for who holds the lease of care.
+    pub(crate) fn inventory(&self, array: &str, held: &Held) -> CatalogInventory {
         CatalogInventory {
             catalog: self.inner.catalog.clone(),
             array: array.to_owned(),
+            fence: held.fence(),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::lane::{Lane, read_permits};
 use crate::packer::Packer;
 use crate::place::Classes;
 use crate::settings::{Durability, Keys, StoreParts, StoreSettings};
+use crate::several::{Fence, Leases, Peers};
 use crate::underway::Underway;
 use crate::{Error, ErrorKind, Result, recover};
 
@@ -38,14 +39,12 @@ pub(crate) struct Inner {
     pub(crate) underway: Underway,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
-    /// Collection, scrub and repair exclude each other.
-    pub(crate) care: tokio::sync::Mutex<()>,
     /// What reads found bad.
     pub(crate) suspected: Suspected,
-    /// One pass over what is due at a time.
-    pub(crate) lifecycle: tokio::sync::Mutex<()>,
-    /// One pass over what is to be moved at a time.
-    pub(crate) movement: tokio::sync::Mutex<()>,
+    /// Who works in the background.
+    pub(crate) leases: Leases,
+    /// The other servers on the catalog.
+    pub(crate) peers: Peers,
 }
 
 impl Store {
@@ -67,6 +66,8 @@ impl Store {
         let read_permits = read_permits();
         let read_ahead_permits = Arc::new(Semaphore::new(settings.read_ahead_blocks_max));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let leases = Leases::new(catalog.clone(), tasks.clone(), stop.clone());
+        let peers = Peers::join(&catalog, &underway).await?;
         let block_cache = Arc::new(BlockCache::new(settings.block_cache_bytes_max));
         let journal_array = default.clone();
         let named = arrays
@@ -79,6 +80,7 @@ impl Store {
                 keys.pack_index.clone(),
                 settings.pack_len,
                 settings.ingest_bytes_max,
+                peers.clone(),
             );
             let lane = Lane {
                 array: array.clone(),
@@ -98,10 +100,13 @@ impl Store {
             catalog.clone(),
             journal_array,
             keys.journal.clone(),
+            leases.clone(),
             &tasks,
             &stop,
         )
         .await?;
+        let speaking = peers.clone();
+        tasks.spawn(speaking.speak(catalog.clone(), underway.clone(), stop.clone()));
         let inner = Inner {
             catalog,
             lanes,
@@ -113,10 +118,9 @@ impl Store {
             underway,
             tasks,
             stop,
-            care: tokio::sync::Mutex::default(),
             suspected: Suspected::default(),
-            lifecycle: tokio::sync::Mutex::default(),
-            movement: tokio::sync::Mutex::default(),
+            leases,
+            peers,
         };
         let store = Self {
             inner: Arc::new(inner),
@@ -139,6 +143,11 @@ impl Store {
         &self.inner.catalog
     }
 
+    /// The leases of this server, for components that work in the background beside the store.
+    pub fn leases(&self) -> &Leases {
+        &self.inner.leases
+    }
+
     /// Waits until a change that some component committed is as durable as the settings promise.
     pub async fn settled<T>(&self, committed: Committed<T>) -> Result<T> {
         if let (Some(seq), Durability::Array) =
@@ -156,6 +165,19 @@ impl Store {
     ) -> Result<T> {
         let committed = self.inner.catalog.write(op).await?;
         self.settled(committed).await
+    }
+
+    /// Runs a transaction of background work, unless that has gone to another server.
+    pub(crate) async fn commit_under<T: Send + 'static>(
+        &self,
+        fence: Fence,
+        op: impl Fn(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.commit(move |tx| {
+            fence.check(tx)?;
+            op(tx)
+        })
+        .await
     }
 
     /// Runs a read.

@@ -6,7 +6,7 @@
 //!
 //! Promises: a block that a write of this process found is there when it commits; a handful of bytes for
 //! each write under way, whatever its size.
-//! Does not: know the writes of other processes; for them the age at which garbage is collected stands.
+//! Does not: know the writes of other processes; see `several/peers.rs`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 mod events;
 mod fixture;
 mod journal;
+mod leases;
 mod listing;
 mod names;
 mod recovery;
@@ -22,6 +23,7 @@ pub(crate) async fn run(catalog: &Catalog, other: &Catalog) {
     sharing::run(catalog).await;
     journal::run(catalog).await;
     events::run(catalog).await;
+    leases::run(catalog).await;
     writer::run(catalog).await;
     recovery::run(catalog, other).await;
 }

@@ -13,5 +13,7 @@ pub(super) fn start(config: &Config, components: &Components) -> Result<Notifier
         region: config.s3.region.clone(),
         targets: targets.collect::<Result<_>>()?,
     };
-    dolium_notify::start(components.store.catalog(), settings).context("cannot start notification")
+    let store = &components.store;
+    dolium_notify::start(store.catalog(), store.leases(), settings)
+        .context("cannot start notification")
 }

@@ -192,7 +192,10 @@ async fn settings_that_cannot_work_are_refused() {
             targets: vec![target],
             ..NotifySettings::default()
         };
-        let error = start(&world.catalog, settings).err().unwrap().to_string();
+        let error = start(&world.catalog, &world.leases(), settings)
+            .err()
+            .unwrap()
+            .to_string();
         assert!(
             error.contains("hook") && !error.contains("hunter2"),
             "{error}"

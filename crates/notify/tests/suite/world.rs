@@ -6,8 +6,10 @@ use dolium_catalog::{
 use dolium_notify::{
     Notifier, NotifySettings, Rule, TargetKind, TargetSettings, rules_setting, start,
 };
-use dolium_store::Attributes;
+use dolium_store::{Attributes, Leases};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::receiver::Receiver;
 
@@ -67,7 +69,17 @@ impl World {
 
     pub(crate) fn start(&self, targets: Vec<TargetSettings>) -> Notifier {
         let region = REGION.to_owned();
-        start(&self.catalog, NotifySettings { region, targets }).unwrap()
+        start(
+            &self.catalog,
+            &self.leases(),
+            NotifySettings { region, targets },
+        )
+        .unwrap()
+    }
+
+    pub(crate) fn leases(&self) -> Leases {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        Leases::new(self.catalog.clone(), tasks, stop)
     }
 
     pub(crate) async fn push(&self, kind: &str, key: &str) {

@@ -16,13 +16,18 @@ use dolium_array::{Array, BlobId, BlobKind, Placement, StoredBlob};
 use dolium_catalog::{BlobState, Catalog};
 
 use crate::blobs::{row_kind, stored_blob};
+use crate::several::{Fence, Held};
 use crate::store::Store;
 use crate::{Error, Result};
+
+/// The lease of those who collect, check, scrub or repair: they exclude each other.
+pub(crate) const CARE: &str = "care";
 
 /// The catalog as the array's inventory.
 pub(crate) struct CatalogInventory {
     pub(crate) catalog: Catalog,
     pub(crate) array: String,
+    pub(crate) fence: Fence,
 }
 
 fn below(error: impl std::error::Error + Send + Sync + 'static) -> dolium_array::Error {
@@ -63,7 +68,9 @@ impl Inventory for CatalogInventory {
     async fn set_placement(&self, id: &BlobId, placement: &Placement) -> dolium_array::Result<()> {
         let (array, kind) = (self.array.clone(), row_kind(id.kind()));
         let (name, bytes) = (id.name().to_owned(), placement.encode());
+        let fence = self.fence.clone();
         let set = self.catalog.write(move |tx| {
+            fence.check(tx)?;
             // A blob that was collected meanwhile needs no placement.
             let Some(row) = tx.blob(&array, kind, &name)? else {
                 return Ok(());
@@ -71,6 +78,30 @@ impl Inventory for CatalogInventory {
             tx.set_placement(&array, kind, &name, &row.layout, &bytes)
         });
         set.await.map(drop).map_err(below)
+    }
+}
+
+/// A pass that also ends when another server has taken over.
+pub(crate) struct UntilLost<'a> {
+    pub(crate) held: &'a Held,
+    pub(crate) reporter: &'a dyn Reporter,
+}
+
+impl Reporter for UntilLost<'_> {
+    fn finding(&self, finding: &Finding) {
+        self.reporter.finding(finding);
+    }
+
+    fn progress(&self, progress: &Progress) {
+        self.reporter.progress(progress);
+    }
+
+    fn pause(&self, bytes: u64) -> std::time::Duration {
+        self.reporter.pause(bytes)
+    }
+
+    fn stop_requested(&self) -> bool {
+        self.held.is_lost() || self.reporter.stop_requested()
     }
 }
 
@@ -111,17 +142,26 @@ pub enum Care {
 impl Store {
     /// Cares for one array.
     pub async fn care(&self, array: &str, care: Care, reporter: &dyn Reporter) -> Result<Summary> {
-        let _alone = self.inner.care.lock().await;
+        let held = self.inner.leases.take(CARE).await?;
+        self.care_under(&held, array, care, reporter).await
+    }
+
+    /// Cares for one array, under the lease of that.
+    pub(crate) async fn care_under(
+        &self,
+        held: &Held,
+        array: &str,
+        care: Care,
+        reporter: &dyn Reporter,
+    ) -> Result<Summary> {
         // Journal batches are on record only once they are merged. When that cannot be written, care
         // is all the more wanted: it says what is missing, and a repair brings providers back.
         if let Err(error) = self.inner.journal.settle().await {
             tracing::warn!(%error, "the journal could not be merged before the care of an array");
         }
         let array: &Array = &self.lane_named(array)?.array;
-        let inventory = CatalogInventory {
-            catalog: self.inner.catalog.clone(),
-            array: array.name().to_owned(),
-        };
+        let inventory = self.inventory(array.name(), held);
+        let reporter = &UntilLost { held, reporter };
         let orphan_age_min = self.inner.settings.orphan_age_min;
         Ok(match care {
             Care::Check => {
@@ -144,7 +184,10 @@ impl Store {
     /// Rebuilds shards that are missing or were found bad, in every array. Says whether all blobs are complete
     /// now.
     pub async fn heal(&self) -> Result<bool> {
-        self.tend().await?;
+        let held = self.inner.leases.take(CARE).await?;
+        let tended = self.tend_under(&held).await;
+        held.end().await;
+        tended?;
         let mut complete = true;
         for array in self.arrays() {
             complete &= self.holdings(array.name()).await?.incomplete_blobs == 0;
@@ -199,6 +242,7 @@ mod tests {
         let inventory = CatalogInventory {
             catalog,
             array: "default".to_owned(),
+            fence: Fence::default(),
         };
         let first = inventory.page(BlobKind::Pack, None, 10).await.unwrap();
         assert_eq!(first.len(), 10);

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::blobs::stored_blob;
 use crate::clock::now;
+use crate::several::Held;
 use crate::store::Store;
 use crate::{Error, Result};
 
@@ -89,6 +90,7 @@ pub struct CareState {
 /// Hears the findings of a round.
 struct Round<'a> {
     store: &'a Store,
+    held: &'a Held,
     wanted: Mutex<Wanted>,
     findings: AtomicU64,
     bytes: AtomicU64,
@@ -97,9 +99,10 @@ struct Round<'a> {
 }
 
 impl<'a> Round<'a> {
-    fn new(store: &'a Store, bytes_max: u64) -> Self {
+    fn new(store: &'a Store, held: &'a Held, bytes_max: u64) -> Self {
         Self {
             store,
+            held,
             wanted: Mutex::default(),
             findings: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -139,7 +142,7 @@ impl Reporter for Round<'_> {
 
     fn stop_requested(&self) -> bool {
         let is_spent = self.bytes.load(Ordering::Relaxed) >= self.bytes_max;
-        is_spent || self.store.inner.stop.is_cancelled()
+        is_spent || self.held.is_lost() || self.store.inner.stop.is_cancelled()
     }
 }
 
@@ -223,8 +226,8 @@ impl Store {
         self.save_care_state(array, &state).await
     }
 
-    /// One round of care over all arrays: what is due, and what was found.
-    pub(crate) async fn tend(&self) -> Result<()> {
+    /// One round of care over all arrays, under the lease of care: what is due, and what was found.
+    pub(crate) async fn tend_under(&self, held: &Held) -> Result<()> {
         let arrays: Vec<Arc<Array>> = self
             .inner
             .lanes
@@ -232,12 +235,12 @@ impl Store {
             .map(|lane| lane.array.clone())
             .collect();
         for array in arrays {
-            self.tend_array(&array).await?;
+            self.tend_array(held, &array).await?;
         }
         Ok(())
     }
 
-    async fn tend_array(&self, array: &Array) -> Result<()> {
+    async fn tend_array(&self, held: &Held, array: &Array) -> Result<()> {
         let (name, settings) = (array.name(), self.inner.settings.care);
         let mut state = self.care_state(name).await?;
         let mut wanted = self.incomplete(array).await?;
@@ -248,13 +251,14 @@ impl Store {
             }
         }
         if is_due(settings.check_every, state.checked) {
-            let round = Round::new(self, u64::MAX);
-            let _alone = self.inner.care.lock().await;
+            let round = Round::new(self, held, u64::MAX);
             self.inner.journal.settle().await?;
             let options = CheckOptions {
                 orphan_age_min: self.inner.settings.orphan_age_min,
             };
-            let done = array.check(&self.inventory(name), &round, options).await?;
+            let done = array
+                .check(&self.inventory(name, held), &round, options)
+                .await?;
             if !done.stopped {
                 state.checked = now().0;
                 state.check_findings = round.findings.load(Ordering::Relaxed);
@@ -268,13 +272,18 @@ impl Store {
             self.save_care_state(name, &state).await?;
         }
         if state.scrub_cursor.is_some() || is_due(settings.scrub_every, state.scrub_began) {
-            wanted.extend(self.scrub_some(array, &mut state).await?);
+            wanted.extend(self.scrub_some(held, array, &mut state).await?);
         }
-        self.mend(array, wanted, &mut state).await
+        self.mend(held, array, wanted, &mut state).await
     }
 
     /// Scrubs as much as the day's budget allows; what it found.
-    async fn scrub_some(&self, array: &Array, state: &mut CareState) -> Result<Wanted> {
+    async fn scrub_some(
+        &self,
+        held: &Held,
+        array: &Array,
+        state: &mut CareState,
+    ) -> Result<Wanted> {
         let today = now().0 / DAY;
         if state.scrub_day != today {
             (state.scrub_day, state.scrub_day_bytes) = (today, 0);
@@ -289,12 +298,11 @@ impl Store {
         if state.scrub_cursor.is_none() {
             (state.scrub_began, state.scrub_findings) = (now().0, 0);
         }
-        let round = Round::new(self, budget);
-        let _alone = self.inner.care.lock().await;
+        let round = Round::new(self, held, budget);
         self.inner.journal.settle().await?;
         let resume = state.scrub_cursor.take();
         let done = array
-            .scrub(&self.inventory(array.name()), &round, resume)
+            .scrub(&self.inventory(array.name(), held), &round, resume)
             .await?;
         state.scrub_day_bytes += done.progress.bytes;
         state.scrub_findings += round.findings.load(Ordering::Relaxed);
@@ -353,14 +361,21 @@ impl Store {
         Ok(wanted)
     }
 
-    async fn mend(&self, array: &Array, wanted: Wanted, state: &mut CareState) -> Result<()> {
+    async fn mend(
+        &self,
+        held: &Held,
+        array: &Array,
+        wanted: Wanted,
+        state: &mut CareState,
+    ) -> Result<()> {
         if wanted.is_empty() {
             return Ok(());
         }
         let (name, blobs) = (array.name(), wanted.len());
-        let round = Round::new(self, u64::MAX);
-        let _alone = self.inner.care.lock().await;
-        let done = array.mend(&self.inventory(name), &round, &wanted).await?;
+        let round = Round::new(self, held, u64::MAX);
+        let done = array
+            .mend(&self.inventory(name, held), &round, &wanted)
+            .await?;
         if done.repaired > 0 {
             state.mended += done.repaired;
             state.mended_at = now().0;

@@ -4,15 +4,16 @@
 
 use dolium_array::StoredBlob;
 use dolium_block::{Codec, PackBuilder, PackId, SealedBlock};
-use dolium_catalog::{BlobKind as RowKind, BlobState, BlockRow, PackUsage};
+use dolium_catalog::{BlobKind as RowKind, BlobRow, BlobState, BlockRow, PackUsage};
 
-use super::{CollectReporter, Collected, Collection, PAGE};
+use super::{CollectReporter, Collected, Collection, PAGE, Unwatched};
+use crate::Result;
 use crate::blobs::{blob_row, stored_blob};
 use crate::clock::now;
 use crate::lane::Lane;
 use crate::packer::pack_blob;
+use crate::several::Held;
 use crate::store::Store;
-use crate::{Error, Result};
 
 /// Packs below this length are merged with others, if there are several.
 const SMALL_PACK: i64 = 4 << 20;
@@ -40,33 +41,27 @@ fn sort(live: &PackUsage, len: i64) -> Fate {
 }
 
 impl Store {
-    /// Moves what lives in packs to fresh ones, which are cut as the array now is. The caller has the care lock.
+    /// Moves what lives in packs to fresh ones, which are cut as the array now is. Packs that writes of other
+    /// servers may still need stay. Under the lease of care.
     pub(crate) async fn rewrite_packs(
         &self,
+        held: &Held,
         lane: &Lane,
-        packs: Vec<StoredBlob>,
+        rows: &[BlobRow],
         reporter: &dyn CollectReporter,
     ) -> Result<Collected> {
-        let mut collection = Collection {
-            store: self,
-            reporter,
-            done: Collected::default(),
-        };
+        let mut collection = self.collection(held, reporter).await?;
+        let idle = rows
+            .iter()
+            .filter(|row| !collection.others_may_need(row.created));
+        let packs = idle.map(stored_blob).collect::<Result<_>>()?;
         collection.rewrite(lane, packs).await?;
         Ok(collection.done)
     }
 
-    /// Removes what is left of packs whose removal was cut short. The caller has the care lock.
-    pub(crate) async fn finish_dying(
-        &self,
-        lane: &Lane,
-        reporter: &dyn CollectReporter,
-    ) -> Result<()> {
-        let mut collection = Collection {
-            store: self,
-            reporter,
-            done: Collected::default(),
-        };
+    /// Removes what is left of packs whose removal was cut short. Under the lease of care.
+    pub(crate) async fn finish_dying(&self, held: &Held, lane: &Lane) -> Result<()> {
+        let mut collection = self.collection(held, &Unwatched).await?;
         collection.finish_dying(lane).await
     }
 }
@@ -98,6 +93,8 @@ impl Collection<'_> {
             {
                 let blob = stored_blob(&row)?;
                 match sort(&live, row.len) {
+                    // A write of another server may have blocks in it that are not recorded yet.
+                    _ if self.others_may_need(row.created) => {}
                     // A pack whose commit is on its way has no blocks yet.
                     Fate::Drop if row.created > young => {}
                     Fate::Drop => self.drop_pack(lane, &blob).await?,
@@ -203,7 +200,7 @@ impl Collection<'_> {
             .await?;
         self.done.bytes_rewritten += blob.len;
         let row = blob_row(lane.array.name(), &blob);
-        let moved = self.store.inner.catalog.write(move |tx| {
+        self.write(move |tx| {
             tx.insert_pack_blocks(&row, &[])?;
             for (block, from) in &moving {
                 tx.move_block(
@@ -215,9 +212,8 @@ impl Collection<'_> {
                     },
                 )?;
             }
-            Ok::<_, dolium_catalog::Error>(())
-        });
-        moved.await.map_err(Error::from)?;
-        Ok(())
+            Ok(())
+        })
+        .await
     }
 }

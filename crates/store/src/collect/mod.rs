@@ -7,22 +7,25 @@
 //! Promises: killed at any moment it leaves too much, never too little; readers that looked up a
 //! moved block look again; what cannot be read or removed now is passed over, not a reason to stop.
 //! Does not: touch a blob younger than the configured age, or a pack that a running write has blocks
-//! in: until it commits, the catalog knows only part of what that pack is needed for.
+//! in: until it commits, the catalog knows only part of what that pack is needed for. Of other servers it
+//! knows when their oldest write began, and spares what is younger.
 
 mod compact;
 
 use std::collections::{BTreeMap, HashSet};
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use dolium_array::{BlobKind, FoundBlob, StoredBlob};
 use dolium_block::{BlockId, Node, PackId};
-use dolium_catalog::{BlobKind as RowKind, BlobState, ReleasedRow};
+use dolium_catalog::{BlobKind as RowKind, BlobState, ReleasedRow, WriteTx};
 
 use crate::blobs::{seen_blob, stored_blob, youngest};
+use crate::care::CARE;
 use crate::clock::now;
 use crate::lane::Lane;
 use crate::reader::load_node_whole;
 use crate::recover::may_have_missed_packs;
+use crate::several::Held;
 use crate::store::Store;
 use crate::{Error, Result};
 
@@ -57,12 +60,17 @@ pub trait CollectReporter: Send + Sync {
 impl Store {
     /// Frees what nothing refers to.
     pub async fn collect(&self, reporter: &dyn CollectReporter) -> Result<Collected> {
-        let _alone = self.inner.care.lock().await;
-        let mut collection = Collection {
-            store: self,
-            reporter,
-            done: Collected::default(),
-        };
+        let held = self.inner.leases.take(CARE).await?;
+        self.collect_under(&held, reporter).await
+    }
+
+    /// Frees what nothing refers to, under the lease of care.
+    pub(crate) async fn collect_under(
+        &self,
+        held: &Held,
+        reporter: &dyn CollectReporter,
+    ) -> Result<Collected> {
+        let mut collection = self.collection(held, reporter).await?;
         collection.release_nodes().await?;
         collection.remove_garbage().await?;
         for lane in self.inner.lanes.values() {
@@ -72,10 +80,27 @@ impl Store {
         }
         Ok(collection.done)
     }
+
+    async fn collection<'a>(
+        &'a self,
+        held: &'a Held,
+        reporter: &'a dyn CollectReporter,
+    ) -> Result<Collection<'a>> {
+        Ok(Collection {
+            store: self,
+            held,
+            others: self.inner.peers.spare(&self.inner.catalog).await?,
+            reporter,
+            done: Collected::default(),
+        })
+    }
 }
 
 struct Collection<'a> {
     store: &'a Store,
+    held: &'a Held,
+    /// What was written or became garbage from this instant on, other servers may need.
+    others: Option<i64>,
     reporter: &'a dyn CollectReporter,
     done: Collected,
 }
@@ -83,7 +108,25 @@ struct Collection<'a> {
 impl Collection<'_> {
     fn report(&self) -> bool {
         self.reporter.progress(&self.done);
-        !self.reporter.stop_requested()
+        !self.reporter.stop_requested() && !self.held.is_lost()
+    }
+
+    /// Runs a transaction of this collection.
+    async fn write<T: Send + 'static>(
+        &self,
+        op: impl Fn(&mut WriteTx<'_>) -> dolium_catalog::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let fence = self.held.fence();
+        let done = self.store.inner.catalog.write(move |tx| {
+            fence.check(tx)?;
+            op(tx)
+        });
+        Ok(done.await.map_err(Error::from)?.value)
+    }
+
+    /// Whether writes of other servers may need a pack that was recorded at an instant.
+    fn others_may_need(&self, created: i64) -> bool {
+        self.others.is_some_and(|others| created >= others)
     }
 
     /// Drops what the children of released nodes are referred to by.
@@ -112,23 +155,22 @@ impl Collection<'_> {
         let lane = self.store.lane_named(&row.array_name)?;
         let node: Node = load_node_whole(lane, row.block_id).await?;
         let children = node.references();
-        let released = self.store.inner.catalog.write(move |tx| {
+        self.write(move |tx| {
             for _ in 0..row.times {
                 tx.drop_refs(&row.holder(), &children, now().0)?;
             }
             tx.finish_release(&row)
-        });
-        released.await.map_err(Error::from)?;
-        Ok(())
+        })
+        .await
     }
 
     async fn remove_garbage(&mut self) -> Result<()> {
         let age = self.store.inner.settings.garbage_age_min.as_micros() as i64;
         let before = self.store.inner.underway.spare(now().0.saturating_sub(age));
+        let before = self.others.map_or(before, |others| others.min(before));
         // Who uploaded a block may name it for as long as the block would wait.
-        let notes = &self.store.inner.catalog;
-        let forgotten = notes.write(move |tx| tx.forget_uploaded_before(before));
-        forgotten.await.map_err(Error::from)?;
+        self.write(move |tx| tx.forget_uploaded_before(before))
+            .await?;
         loop {
             let page = self
                 .store
@@ -141,14 +183,14 @@ impl Collection<'_> {
             for row in page {
                 found.entry(row.array_name).or_default().push(row.id);
             }
-            let removed = self.store.inner.catalog.write(move |tx| {
+            let removed = self.write(move |tx| {
                 let mut removed = 0;
                 for (array, ids) in &found {
                     removed += tx.remove_garbage(array, ids, before)?;
                 }
-                Ok::<_, dolium_catalog::Error>(removed)
+                Ok(removed)
             });
-            let removed = removed.await.map_err(Error::from)?.value;
+            let removed = removed.await?;
             self.done.blocks_removed += removed;
             if removed == 0 {
                 return Ok(());
@@ -183,32 +225,25 @@ impl Collection<'_> {
         if lane.packer.in_use(&pack) {
             return Ok(());
         }
-        let marked = self.store.inner.catalog.write({
+        let marked = self.write({
             let (array, name) = (array.clone(), name.clone());
             move |tx| {
                 let lives = tx.pack_live(pack)?.blocks > 0;
                 if !lives {
                     tx.set_blob_state(&array, RowKind::Pack, &name, BlobState::Dying)?;
                 }
-                Ok::<_, dolium_catalog::Error>(!lives)
+                Ok(!lives)
             }
         });
-        if !marked.await.map_err(Error::from)?.value {
+        if !marked.await? {
             return Ok(());
         }
         if let Err(error) = lane.array.delete(blob).await {
             tracing::warn!(pack = %blob.id, %error, "a dead pack could not be removed everywhere");
             return Ok(());
         }
-        let gone = move |tx: &mut dolium_catalog::WriteTx<'_>| {
-            tx.delete_blob(&array, RowKind::Pack, &name)
-        };
-        self.store
-            .inner
-            .catalog
-            .write(gone)
-            .await
-            .map_err(Error::from)?;
+        self.write(move |tx| tx.delete_blob(&array, RowKind::Pack, &name))
+            .await?;
         self.done.packs_removed += 1;
         self.done.bytes_removed += blob.len;
         Ok(())
@@ -274,8 +309,14 @@ impl Collection<'_> {
     /// True when a blob was put long enough ago that its write cannot be running. A blob of unknown
     /// age is young.
     fn is_old(&self, modified: Option<SystemTime>) -> bool {
+        let age_min = self.store.inner.settings.orphan_age_min;
         let age = modified.and_then(|modified| modified.elapsed().ok());
-        age.is_some_and(|age| age >= self.store.inner.settings.orphan_age_min)
+        let since = modified.and_then(|modified| modified.duration_since(UNIX_EPOCH).ok());
+        // For the writes of other servers the age counts from when the oldest of them began: so much may
+        // a provider's clock differ from theirs.
+        let spared =
+            since.is_none_or(|since| self.others_may_need((since + age_min).as_micros() as i64));
+        !spared && age.is_some_and(|age| age >= age_min)
     }
 }
 

@@ -3,6 +3,9 @@
 //! A merge writes the segment, then records it and forgets the outbox in one transaction, then removes
 //! the batches. Killed in between, it leaves blobs too many, never too few. It runs beside the shipper,
 //! so that no answer waits for it.
+//!
+//! One server at a time merges, under a lease that every transaction asks for. Each removes its own batches;
+//! who is asked to settle also removes those that killed servers left.
 
 use dolium_array::{BlobId, BlobKind, StoredBlob};
 use dolium_catalog::BlobKind as RowKind;
@@ -10,9 +13,13 @@ use dolium_provider::Payload;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Base, Batch, Desk, Shipped, parse_batch_name, parse_snapshot_name};
+use super::{Base, Batch, Desk, Shipped, mark, parse_batch_name};
 use crate::blobs::blob_row;
-use crate::{Error, Result};
+use crate::several::{Fence, Held};
+use crate::{Error, ErrorKind, Result};
+
+/// The lease of those who merge.
+const WORK: &str = "journal";
 
 /// The most one segment holds.
 const SEGMENT_LEN_MAX: usize = 8 << 20;
@@ -22,8 +29,6 @@ const MERGE_AFTER: usize = 256;
 const MERGE_AFTER_BYTES: u64 = 8 << 20;
 /// Batches removed by one call.
 const REMOVED_TOGETHER: usize = 64;
-/// Parts of snapshots that are looked at: of one snapshot, and of one that was cut short.
-const PARTS_LOOKED_AT: i64 = 1_000_000;
 /// Journal bytes below which no snapshot is worth it.
 const SNAPSHOT_AFTER_MIN: i64 = 64 << 20;
 
@@ -77,19 +82,34 @@ impl Merger {
                         continue;
                     }
                     // Everything is shipped: a merge that fails is tried again after some more batches.
-                    if let Err(error) = self.merge().await {
+                    if let Err(error) = self.merge(false).await {
                         tracing::warn!(%error, "journal batches could not be merged");
                     }
                 }
                 // Who asked may have gone.
-                Some(Shipped::Settle(answer)) => drop(answer.send(self.merge().await)),
+                Some(Shipped::Settle(answer)) => drop(answer.send(self.merge(true).await)),
             }
         }
     }
 
-    /// Moves everything shipped into segments.
-    async fn merge(&mut self) -> Result<()> {
+    /// Moves everything shipped into segments; a thorough merge leaves no batch of anybody behind.
+    async fn merge(&mut self, thorough: bool) -> Result<()> {
         (self.came, self.came_bytes) = (0, 0);
+        let held = self.desk.leases.take(WORK).await?;
+        let merged = self.merge_under(&held, thorough).await;
+        held.end().await;
+        merged
+    }
+
+    async fn merge_under(&mut self, held: &Held, thorough: bool) -> Result<()> {
+        let fence = held.fence();
+        if self.desk.catalog.is_shared() {
+            let base = self.desk.catalog.read(|tx| mark::read(tx, Base::META));
+            self.base = base.await?;
+            if thorough {
+                self.take_over_batches().await?;
+            }
+        }
         loop {
             let (from, upto) = (self.base.seq, *self.shipped.borrow());
             let entries = self
@@ -102,14 +122,28 @@ impl Merger {
             if entries.is_empty() {
                 break;
             }
-            self.write_segment(Batch::new(from, self.base.chain, entries)?)
-                .await?;
+            if held.is_lost() {
+                return Err(overtaken());
+            }
+            let segment = Batch::new(from, self.base.chain, entries)?;
+            self.write_segment(segment, fence.clone()).await?;
         }
-        self.remove_merged().await;
-        self.snapshot_if_due().await
+        self.remove_merged().await?;
+        self.snapshot_if_due(&fence).await
     }
 
-    async fn write_segment(&mut self, segment: Batch) -> Result<()> {
+    /// Takes batches for its own that other servers left, or have not removed yet: under the lease, a journal
+    /// blob without a record is no segment that somebody is about to record.
+    async fn take_over_batches(&mut self) -> Result<()> {
+        for blob in self.desk.unknown_batches().await? {
+            if !self.unmerged.iter().any(|own| own.id == blob.id) {
+                self.unmerged.push(blob);
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_segment(&mut self, segment: Batch, fence: Fence) -> Result<()> {
         let id = BlobId::new(BlobKind::Journal, segment.name())?;
         let sealed = Payload::from(segment.seal(&self.desk.key)?);
         let blob = self.desk.array.put(&id, sealed).await?;
@@ -118,56 +152,63 @@ impl Merger {
             chain: segment.after(),
         };
         let row = blob_row(self.desk.array.name(), &blob);
+        let before = self.base;
         let recorded = self.desk.catalog.write(move |tx| {
+            fence.check(tx)?;
+            if mark::read(tx, Base::META)? != before {
+                return Err(overtaken());
+            }
             tx.insert_blob(&row)?;
             tx.set_meta(Base::META, &base.encode())?;
-            tx.outbox_trim(base.seq)
+            tx.outbox_trim(base.seq)?;
+            Ok::<_, Error>(())
         });
-        recorded.await.map_err(Error::from)?;
+        recorded.await?;
         self.base = base;
         Ok(())
     }
 
     /// Removes batches whose entries are all in segments. What cannot be removed now is tried again
     /// after the next merge.
-    async fn remove_merged(&mut self) {
+    async fn remove_merged(&mut self) -> Result<()> {
         let base = self.base.seq;
         let all = std::mem::take(&mut self.unmerged);
-        let (merged, mut kept): (Vec<_>, Vec<_>) = all.into_iter().partition(|blob| {
+        let (mut merged, mut kept): (Vec<_>, Vec<_>) = all.into_iter().partition(|blob| {
             parse_batch_name(blob.id.name()).is_some_and(|(_, last)| last <= base)
         });
+        if self.desk.catalog.is_shared() {
+            // What was found without a record at the start may be another server's segment by now.
+            let mut batches = Vec::with_capacity(merged.len());
+            for blob in merged {
+                if !self.desk.is_on_record(blob.id.name()).await? {
+                    batches.push(blob);
+                }
+            }
+            merged = batches;
+        }
         for blobs in merged.chunks(REMOVED_TOGETHER) {
             if self.desk.array.delete_all(blobs).await.is_err() {
                 kept.extend_from_slice(blobs);
             }
         }
         self.unmerged = kept;
+        Ok(())
     }
 
     /// Takes a snapshot when the journal since the last one has outgrown it, or when part of the journal is
     /// cut otherwise than the array now is: what the snapshot replaces goes.
-    async fn snapshot_if_due(&mut self) -> Result<()> {
-        let (array, base) = (self.desk.array.name().to_owned(), self.base.seq);
+    async fn snapshot_if_due(&mut self, fence: &Fence) -> Result<()> {
+        let array = self.desk.array.name().to_owned();
         let layout = self.desk.array.layout().to_string();
         let otherwise = self.desk.catalog.read(move |tx| {
-            // A snapshot of this very point must not be written again over itself.
-            let of_now = |name: &str| parse_snapshot_name(name).is_some_and(|(seq, _)| seq == base);
-            let snapshots = tx.blobs(&array, RowKind::Snapshot, None, PARTS_LOOKED_AT)?;
-            if snapshots.iter().any(|row| of_now(&row.name)) {
-                return Ok(false);
-            }
+            let mut found = Vec::new();
             for kind in [RowKind::Journal, RowKind::Snapshot] {
-                if !tx
-                    .blobs_cut_otherwise(&array, kind, &layout, None, 1)?
-                    .is_empty()
-                {
-                    return Ok(true);
-                }
+                found.extend(tx.blobs_cut_otherwise(&array, kind, &layout, None, 1)?);
             }
-            Ok::<_, Error>(false)
+            Ok::<_, Error>(!found.is_empty())
         });
         if otherwise.await? {
-            return self.snapshot().await;
+            return self.snapshot(fence).await;
         }
         let array = self.desk.array.name().to_owned();
         let totals = self.desk.catalog.read(move |tx| {
@@ -177,8 +218,13 @@ impl Merger {
         });
         let (journal, snapshot) = totals.await?;
         if journal > snapshot.max(SNAPSHOT_AFTER_MIN) {
-            self.snapshot().await?;
+            self.snapshot(fence).await?;
         }
         Ok(())
     }
+}
+
+fn overtaken() -> Error {
+    let context = "another server merges the journal now";
+    Error::new(ErrorKind::Conflict, context)
 }

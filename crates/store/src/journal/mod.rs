@@ -3,13 +3,15 @@
 //! The catalog numbers changes and keeps them in its outbox. The shipper writes what is new as one
 //! small batch, again and again: while a batch is being written, the next gathers (group commit).
 //! Beside it the merger makes segments of small batches, and from time to time a snapshot of the catalog
-//! that replaces all segments before it, so that recovery is bounded.
+//! that replaces all segments before it, so that recovery is bounded. Servers that share a catalog each ship
+//! what their answers wait for (`mark` says why that is safe); one at a time merges.
 //!
-//! Promises: when `wait(n)` returns, entries up to `n` are durable in the array; batches are written
-//! in order. Refuses to open over an array that knows changes its catalog does not.
+//! Promises: when `wait(n)` returns, entries up to `n` are durable in the array; batches of one server are
+//! written in order. Refuses to open over an array that knows changes its catalog does not.
 //! Does not: decide when an answer waits (`store`), or replay (`recover`).
 
 mod batch;
+mod mark;
 mod merge;
 mod ship;
 mod snapshot;
@@ -31,6 +33,7 @@ use ship::Shipper;
 
 use crate::blobs::seen_blob;
 use crate::recover::may_be_whole;
+use crate::several::Leases;
 use crate::{Error, ErrorKind, Result};
 
 /// How long an answer waits for the journal before it becomes "try again": the change is committed,
@@ -59,6 +62,7 @@ struct Desk {
     catalog: Catalog,
     array: Arc<Array>,
     key: Subkey,
+    leases: Leases,
 }
 
 /// What the shipper tells the merger.
@@ -79,6 +83,11 @@ pub(crate) struct Base {
 impl Base {
     /// The key of `meta` that keeps it.
     pub(crate) const META: &str = "journal_base";
+    /// Before the first entry.
+    pub(crate) const START: Self = Self {
+        seq: 0,
+        chain: Chain::START,
+    };
 
     pub(crate) fn encode(self) -> Vec<u8> {
         [&self.seq.to_be_bytes()[..], &self.chain.0].concat()
@@ -106,37 +115,24 @@ impl Journal {
         catalog: Catalog,
         array: Arc<Array>,
         key: Subkey,
+        leases: Leases,
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<Self> {
-        let base = catalog
-            .read(|tx| tx.meta(Base::META))
-            .await
-            .map_err(Error::from)?;
-        let base = match base {
-            Some(bytes) => Base::decode(&bytes)?,
-            None => Base {
-                seq: 0,
-                chain: Chain::START,
-            },
-        };
+        let base = catalog.read(|tx| mark::read(tx, Base::META)).await?;
         let committed = catalog.committed();
-        let newest = catalog
-            .read(|tx| tx.next_seq())
-            .await
-            .map_err(Error::from)?
-            - 1;
-        let unmerged = unknown_batches(&catalog, &array, &key, newest).await?;
         let desk = Desk {
             catalog,
             array,
             key,
+            leases,
         };
+        let unmerged = desk.unknown_batches().await?;
         let (shipped, shipped_seen) = watch::channel(base.seq);
         let (settles, requests) = mpsc::channel(SETTLES_MAX);
         let (batches, batches_seen) = mpsc::channel(UNMERGED_MAX);
         let merger = Merger::new(desk.clone(), shipped_seen.clone(), base, unmerged);
-        let shipper = Shipper::new(desk, shipped, base.chain, batches);
+        let shipper = Shipper::new(desk, shipped, base, batches);
         tasks.spawn(merger.run(batches_seen, stop.clone()));
         tasks.spawn(shipper.run(requests, stop.clone()));
         Ok(Self {
@@ -184,41 +180,42 @@ impl Journal {
     }
 }
 
-/// Journal blobs that the catalog has no record of: batches not yet merged. One that is newer than
-/// the catalog means that the catalog is an old copy; going on would fork history.
-async fn unknown_batches(
-    catalog: &Catalog,
-    array: &Array,
-    key: &Subkey,
-    newest: i64,
-) -> Result<Vec<StoredBlob>> {
-    let mut unknown = Vec::new();
-    let mut after: Option<String> = None;
-    loop {
-        let page = array
-            .found(BlobKind::Journal, after.as_deref(), FOUND_PAGE)
-            .await?;
-        for found in &page.blobs {
-            let name = found.id.name().to_owned();
-            if parse_batch_name(&name).is_some_and(|(_, last)| last > newest) {
-                refuse_newer(array, key, found, page.unreachable.len()).await?;
-                continue;
+impl Desk {
+    /// Journal blobs that the catalog has no record of: batches not yet merged. One that is newer than
+    /// the catalog means that the catalog is an old copy; going on would fork history.
+    async fn unknown_batches(&self) -> Result<Vec<StoredBlob>> {
+        let Self { array, key, .. } = self;
+        let mut unknown = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let page = array
+                .found(BlobKind::Journal, after.as_deref(), FOUND_PAGE)
+                .await?;
+            // Asked after the listing: another server may just have committed what a batch in it holds.
+            let newest = self.catalog.read(|tx| tx.next_seq()).await;
+            let newest = newest.map_err(Error::from)? - 1;
+            for found in &page.blobs {
+                let name = found.id.name();
+                if parse_batch_name(name).is_some_and(|(_, last)| last > newest) {
+                    refuse_newer(array, key, found, page.unreachable.len()).await?;
+                } else if !self.is_on_record(name).await? {
+                    unknown.push(seen_blob(found, array.layout()));
+                }
             }
-            let row_name = (array.name().to_owned(), name);
-            let known = catalog
-                .read(move |tx| {
-                    tx.blob(&row_name.0, dolium_catalog::BlobKind::Journal, &row_name.1)
-                })
-                .await
-                .map_err(Error::from)?;
-            if known.is_none() {
-                unknown.push(seen_blob(found, array.layout()));
+            match (page.more, page.blobs.last()) {
+                (true, Some(last)) => after = Some(last.id.name().to_owned()),
+                _ => return Ok(unknown),
             }
         }
-        match (page.more, page.blobs.last()) {
-            (true, Some(last)) => after = Some(last.id.name().to_owned()),
-            _ => return Ok(unknown),
-        }
+    }
+
+    /// Whether the catalog knows a journal blob.
+    async fn is_on_record(&self, name: &str) -> Result<bool> {
+        let (array, name) = (self.array.name().to_owned(), name.to_owned());
+        let row = self
+            .catalog
+            .read(move |tx| tx.blob(&array, dolium_catalog::BlobKind::Journal, &name));
+        Ok(row.await.map_err(Error::from)?.is_some())
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! Rows are read page by page while writes go on. That is enough: every entry since the snapshot began
 //! is replayed over it, and entries hold whole rows.
+//!
+//! Promises: of each point at most one snapshot is begun, so that parts of two, read at different times, never
+//! stand beside each other under one name. What one that was cut short left goes with the next.
 
 use dolium_array::{BlobId, BlobKind, StoredBlob};
 use dolium_catalog::{BlobKind as RowKind, Change, Entry, Op, TableDef, Val, journaled_tables};
@@ -10,6 +13,7 @@ use dolium_provider::Payload;
 use super::merge::Merger;
 use super::{SnapshotPart, parse_batch_name, parse_snapshot_name};
 use crate::blobs::{blob_row, stored_blob};
+use crate::several::Fence;
 use crate::{Error, Result};
 
 /// Rows read at a time.
@@ -18,6 +22,8 @@ const PAGE_ROWS: usize = 500;
 const PART_LEN: usize = 8 << 20;
 /// Records looked at by one page.
 const RECORDS_PAGE: i64 = 1000;
+/// The key of `meta` that keeps the point of the last snapshot that was begun.
+const BEGUN: &str = "journal_snapshot";
 
 /// The part being filled.
 struct Filling {
@@ -28,16 +34,19 @@ struct Filling {
 
 impl Merger {
     /// Writes a snapshot of everything up to the base, then removes what it replaces.
-    pub(super) async fn snapshot(&mut self) -> Result<()> {
+    pub(super) async fn snapshot(&mut self, fence: &Fence) -> Result<()> {
+        if !self.begin(fence.clone()).await? {
+            return Ok(());
+        }
         let mut part = Filling {
             entry: Entry::default(),
             len: 0,
             number: 0,
         };
         for table in journaled_tables() {
-            self.dump_table(table, &mut part).await?;
+            self.dump_table(table, &mut part, fence).await?;
         }
-        self.write_part(&mut part, true).await?;
+        self.write_part(&mut part, true, fence).await?;
         tracing::info!(
             seq = self.base.seq,
             parts = part.number,
@@ -46,7 +55,28 @@ impl Merger {
         self.remove_replaced().await
     }
 
-    async fn dump_table(&self, table: &'static TableDef, part: &mut Filling) -> Result<()> {
+    /// Notes that a snapshot of this point is begun; false when one was before.
+    async fn begin(&self, fence: Fence) -> Result<bool> {
+        let seq = self.base.seq;
+        let begun = self.desk.catalog.write(move |tx| {
+            fence.check(tx)?;
+            let last = tx.meta(BEGUN)?;
+            let last = last.and_then(|bytes| Some(i64::from_be_bytes(bytes.try_into().ok()?)));
+            if last.is_some_and(|last| last >= seq) {
+                return Ok(false);
+            }
+            tx.set_meta(BEGUN, &seq.to_be_bytes())?;
+            Ok::<_, Error>(true)
+        });
+        Ok(begun.await?.value)
+    }
+
+    async fn dump_table(
+        &self,
+        table: &'static TableDef,
+        part: &mut Filling,
+        fence: &Fence,
+    ) -> Result<()> {
         let Some(id) = table.journal_id else {
             return Ok(());
         };
@@ -72,12 +102,12 @@ impl Merger {
                 });
             }
             if part.len >= PART_LEN {
-                self.write_part(part, false).await?;
+                self.write_part(part, false, fence).await?;
             }
         }
     }
 
-    async fn write_part(&self, part: &mut Filling, is_last: bool) -> Result<()> {
+    async fn write_part(&self, part: &mut Filling, is_last: bool, fence: &Fence) -> Result<()> {
         let sealed = SnapshotPart {
             seq: self.base.seq,
             chain: self.base.chain,
@@ -87,16 +117,15 @@ impl Merger {
         };
         let id = BlobId::new(BlobKind::Snapshot, sealed.name())?;
         let body = Payload::from(sealed.seal(&self.desk.key)?);
-        // A snapshot of the same point that was cut short may have left this part behind.
-        let left = self.record(RowKind::Snapshot, id.name()).await?;
-        if let Some(left) = left {
-            self.forget(RowKind::Snapshot, left).await?;
-        }
         let blob = self.desk.array.put(&id, body).await?;
         let row = blob_row(self.desk.array.name(), &blob);
+        let fence = fence.clone();
         self.desk
             .catalog
-            .write(move |tx| tx.insert_blob(&row))
+            .write(move |tx| {
+                fence.check(tx)?;
+                tx.insert_blob(&row)
+            })
             .await
             .map_err(Error::from)?;
         part.number += 1;
@@ -118,19 +147,6 @@ impl Merger {
             }
         }
         Ok(())
-    }
-
-    async fn record(&self, kind: RowKind, name: &str) -> Result<Option<StoredBlob>> {
-        let (array, name) = (self.desk.array.name().to_owned(), name.to_owned());
-        let row = self
-            .desk
-            .catalog
-            .read(move |tx| tx.blob(&array, kind, &name))
-            .await;
-        row.map_err(Error::from)?
-            .as_ref()
-            .map(stored_blob)
-            .transpose()
     }
 
     async fn records(&self, kind: RowKind) -> Result<Vec<StoredBlob>> {

@@ -35,6 +35,7 @@ pub use rule::{
     RULE_ID_LEN_MAX, RULES_MAX, Rule, Transition, When,
 };
 pub use worker::LifecycleDone;
+pub(crate) use worker::WORK as LIFECYCLE_WORK;
 
 use rule::{Standing, Subject};
 

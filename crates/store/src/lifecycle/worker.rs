@@ -19,6 +19,7 @@ use super::{micros, rules_of};
 use crate::attributes::Attributes;
 use crate::clock::now;
 use crate::rows::decode_attributes;
+use crate::several::Held;
 use crate::store::Store;
 use crate::{Result, Status};
 
@@ -30,6 +31,8 @@ const VERSIONS_PAGE: usize = 500;
 const UPLOADS_PAGE: i64 = 100;
 /// Versions that one transaction ends: it holds up other writes only shortly.
 const BATCH: usize = 64;
+/// The lease of those who pass.
+pub(crate) const WORK: &str = "lifecycle";
 /// The catalog's key for where the pass is.
 const PLACE: &str = "lifecycle";
 
@@ -91,13 +94,19 @@ impl Place {
 pub(super) type Target = (Vec<u8>, i64);
 
 impl Store {
-    /// Ends everything that is due in all containers. Passes of one store wait for each other.
+    /// Ends everything that is due in all containers. Passes wait for each other, on all servers.
     pub async fn apply_lifecycle(&self) -> Result<LifecycleDone> {
-        let _alone = self.inner.lifecycle.lock().await;
+        let held = self.inner.leases.take(WORK).await?;
+        self.lifecycle_under(&held).await
+    }
+
+    /// Ends what is due, under the lease of that.
+    pub(crate) async fn lifecycle_under(&self, held: &Held) -> Result<LifecycleDone> {
         let mut place = self.look(|tx| Ok(tx.meta(PLACE)?)).await?;
         let mut resume = place.take().as_deref().and_then(Place::decode);
         let mut pass = Pass {
             store: self,
+            held,
             day: micros(self.inner.settings.lifecycle_day),
             noted: resume.is_some(),
             done: LifecycleDone::default(),
@@ -128,6 +137,7 @@ impl Store {
 
 struct Pass<'a> {
     store: &'a Store,
+    held: &'a Held,
     day: i64,
     /// Whether the catalog holds a place.
     noted: bool,
@@ -136,7 +146,7 @@ struct Pass<'a> {
 
 impl Pass<'_> {
     fn stopped(&self) -> bool {
-        self.store.inner.stop.is_cancelled()
+        self.store.inner.stop.is_cancelled() || self.held.is_lost()
     }
 
     /// Notes where the pass is, for the next one after a crash.
@@ -147,7 +157,7 @@ impl Pass<'_> {
         self.noted = place.is_some();
         let bytes = place.map(Place::encode).unwrap_or_default();
         self.store
-            .commit(move |tx| Ok(tx.set_meta(PLACE, &bytes)?))
+            .commit_under(self.held.fence(), move |tx| Ok(tx.set_meta(PLACE, &bytes)?))
             .await
     }
 
@@ -231,7 +241,9 @@ impl Pass<'_> {
             let (day, again, classes) = (self.day, batch.clone(), self.store.inner.classes.clone());
             let ended = self
                 .store
-                .commit(move |tx| end_batch(tx, &classes, container, day, &batch))
+                .commit_under(self.held.fence(), move |tx| {
+                    end_batch(tx, &classes, container, day, &batch)
+                })
                 .await;
             match ended {
                 Ok(done) => self.done.add(done),
@@ -271,7 +283,9 @@ impl Pass<'_> {
                 let (id, day) = (upload.upload_id, self.day);
                 let ended = self
                     .store
-                    .commit(move |tx| end_upload(tx, container, day, &id))
+                    .commit_under(self.held.fence(), move |tx| {
+                        end_upload(tx, container, day, &id)
+                    })
                     .await;
                 match ended {
                     Ok(ended) => self.done.uploads += u64::from(ended),

@@ -5,7 +5,7 @@
 //! this register keeps collection from taking its bytes for garbage.
 //!
 //! Promises: a pack is held from before its first byte is written until the last hold is dropped.
-//! Does not: know the writes of other servers; for them collection's minimum age stands.
+//! Does not: know the writes of other servers; see `several/peers.rs`.
 
 use std::collections::HashSet;
 use std::sync::Arc;

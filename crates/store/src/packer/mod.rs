@@ -9,7 +9,7 @@
 //! bytes held are bounded by permits, and a block that waits for permits makes the packs that hold them
 //! go out, so nobody waits for ever; a pack is known to be in use from its first block until the last
 //! write that names it has committed or given up.
-//! Does not: record packs in the catalog; the committing transaction does.
+//! Does not: record packs in the catalog; the committing transaction does, by [`StoredPack::note`].
 
 mod holds;
 
@@ -19,10 +19,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dolium_array::{Array, BlobId, BlobKind, StoredBlob};
 use dolium_block::{BlockId, MAX_BLOCK_LEN, PackBuilder, PackEntry, PackId, SealedBlock, Subkey};
+use dolium_catalog::{BlockRow, WriteTx};
 use dolium_provider::Payload;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SetOnce};
 
+use crate::blobs::{blob_row, block_row};
+use crate::several::{Member, Peers};
 use crate::{Error, ErrorKind, Result};
 use holds::{Hold, Holds};
 
@@ -36,6 +39,26 @@ pub(crate) struct StoredPack {
     pub(crate) blob: StoredBlob,
     /// Keeps collection away until the commit that names this pack is over.
     _hold: Arc<Hold>,
+    /// Keeps the collection of other servers away, as long as they know this one.
+    member: Member,
+}
+
+impl StoredPack {
+    /// Records the pack in its array, and blocks of it; `unref_at` says since when nothing refers to
+    /// them, if nothing does.
+    pub(crate) fn note(
+        &self,
+        tx: &mut WriteTx<'_>,
+        array: &str,
+        entries: &[PackEntry],
+        unref_at: Option<i64>,
+    ) -> Result<()> {
+        self.member.check(tx)?;
+        let block = |entry| block_row(array, self.id, entry, unref_at);
+        let blocks: Vec<BlockRow> = entries.iter().map(block).collect();
+        tx.insert_pack_blocks(&blob_row(array, &self.blob), &blocks)?;
+        Ok(())
+    }
 }
 
 type Outcome = std::result::Result<Arc<StoredPack>, Arc<dolium_array::Error>>;
@@ -46,6 +69,7 @@ struct Slot {
     id: PackId,
     outcome: SetOnce<Outcome>,
     hold: Arc<Hold>,
+    member: Member,
 }
 
 /// A block on its way into a pack.
@@ -101,6 +125,7 @@ struct Shared {
     pack_len: usize,
     state: Mutex<State>,
     holds: Holds,
+    peers: Peers,
 }
 
 impl Packer {
@@ -109,6 +134,7 @@ impl Packer {
         index_key: Subkey,
         pack_len: usize,
         bytes_max: usize,
+        peers: Peers,
     ) -> Self {
         let state = Mutex::default();
         // A block must fit, whatever was configured.
@@ -122,6 +148,7 @@ impl Packer {
                 pack_len,
                 state,
                 holds: Holds::default(),
+                peers,
             }),
         }
     }
@@ -173,8 +200,9 @@ impl Packer {
         let id = block.id;
         let spare = permit.num_permits().saturating_sub(block.bytes.len());
         drop(permit.split(spare));
-        let holds = &self.shared.holds;
-        let filling = state.filling.get_or_insert_with(|| Filling::new(holds));
+        let Shared { holds, peers, .. } = &*self.shared;
+        let begin = || Filling::new(holds, peers.member());
+        let filling = state.filling.get_or_insert_with(begin);
         let entry = filling.builder.push(block);
         filling.permits.push(permit);
         let ticket = Ticket {
@@ -228,9 +256,9 @@ impl Packer {
             ..
         } = filling;
         let blocks = builder.ids();
-        let (shared, hold) = (self.shared.clone(), slot.hold.clone());
+        let (shared, of) = (self.shared.clone(), slot.clone());
         // On a task of its own, so that not even a panic leaves tickets without an answer.
-        let written = tokio::spawn(async move { shared.write(builder, &hold).await }).await;
+        let written = tokio::spawn(async move { shared.write(builder, &of).await }).await;
         let outcome = written.unwrap_or_else(|died| Err(Arc::new(unexpected("write", died))));
         if let Err(error) = &outcome {
             tracing::warn!(pack = %slot.id, %error, "a pack could not be written");
@@ -256,12 +284,13 @@ impl Packer {
 }
 
 impl Filling {
-    fn new(holds: &Holds) -> Self {
+    fn new(holds: &Holds, member: Member) -> Self {
         let id = PackId::random();
         let slot = Arc::new(Slot {
             id,
             outcome: SetOnce::new(),
             hold: Arc::new(holds.hold(id)),
+            member,
         });
         Self {
             builder: PackBuilder::new(id),
@@ -273,7 +302,7 @@ impl Filling {
 }
 
 impl Shared {
-    async fn write(&self, builder: PackBuilder, hold: &Arc<Hold>) -> Outcome {
+    async fn write(&self, builder: PackBuilder, slot: &Slot) -> Outcome {
         let written = async {
             let pack = builder
                 .finish(&self.index_key)
@@ -285,7 +314,8 @@ impl Shared {
             Ok(Arc::new(StoredPack {
                 id: pack.id,
                 blob,
-                _hold: hold.clone(),
+                _hold: slot.hold.clone(),
+                member: slot.member.clone(),
             }))
         };
         written.await.map_err(Arc::new)

@@ -9,13 +9,12 @@
 use bytes::Bytes;
 use dolium_access::Action;
 use dolium_block::{BlockId, Chunker};
-use dolium_catalog::{BlockRow, ContainerRow, UploadedBlockRow};
+use dolium_catalog::{ContainerRow, UploadedBlockRow};
 use futures::StreamExt;
 
 use super::container_edits::standing_over;
 use super::hashmaps::{block_len, read_named};
 use super::quota;
-use crate::blobs::{blob_row, block_row};
 use crate::caller::Caller;
 use crate::clock::now;
 use crate::ingest::wrong_len;
@@ -105,9 +104,7 @@ impl Store {
             let at = now().0;
             for (pack, entries) in &packs {
                 // Nothing refers to it yet: it waits as garbage does.
-                let block = |entry| block_row(&container.array_name, pack.id, entry, Some(at));
-                let blocks: Vec<BlockRow> = entries.iter().map(block).collect();
-                tx.insert_pack_blocks(&blob_row(&container.array_name, &pack.blob), &blocks)?;
+                pack.note(tx, &container.array_name, entries, Some(at))?;
             }
             for (id, len) in noted.iter().filter(|(id, _)| !id.is_zero()) {
                 tx.note_uploaded(&UploadedBlockRow {

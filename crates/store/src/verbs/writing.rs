@@ -8,14 +8,13 @@ use std::collections::HashMap;
 
 use dolium_block::{BlockId, Node};
 use dolium_catalog::{
-    BlockRow, ChangeKind, ChangeRow, Cluster, ContainerRow, Holder, UploadRow, UserId, VersionRow,
+    ChangeKind, ChangeRow, Cluster, ContainerRow, Holder, UploadRow, UserId, VersionRow,
     Versioning as RowVersioning, WriteTx,
 };
 
 use super::event::{self, Occasion};
 use super::{archive, quota};
 use crate::attributes::{OBJECT, OBJECT_ID};
-use crate::blobs::{blob_row, block_row};
 use crate::clock::now;
 use crate::condition::Present;
 use crate::intake::NewBlocks;
@@ -49,9 +48,7 @@ pub(crate) fn link(
     new: &NewBlocks,
 ) -> Result<()> {
     for (pack, entries) in &new.packs {
-        let block = |entry| block_row(&holder.array, pack.id, entry, None);
-        let blocks: Vec<BlockRow> = entries.iter().map(block).collect();
-        tx.insert_pack_blocks(&blob_row(&holder.array, &pack.blob), &blocks)?;
+        pack.note(tx, &holder.array, entries, None)?;
     }
     refer(tx, holder, root.references(), &new.nodes)
 }
