@@ -20,6 +20,7 @@ mod probe;
 mod put;
 mod remove;
 mod repair;
+mod verify;
 
 pub use agreement::{Agreement, Copy, Deviation, Judgement, Remedy, judge};
 pub use array::{Layout, Raid, Service, ServiceSettings};

@@ -47,14 +47,18 @@ pub struct Mending<'a> {
 }
 
 impl Raid {
-    /// Mends one object as it was listed.
-    pub async fn mend(&self, row: &Row, mending: &Mending<'_>) -> Result<Mended> {
+    /// Mends one object as it was listed. `incomplete` copies proved not to be what is listed.
+    pub async fn mend(
+        &self,
+        row: &Row,
+        mut incomplete: Vec<(usize, ServiceError)>,
+        mending: &Mending<'_>,
+    ) -> Result<Mended> {
         let unknown = row.copies.iter().enumerate().filter(|(_, copy)| **copy == Copy::Unknown);
         let unknown: Vec<usize> = unknown.map(|(at, _)| at).collect();
         if !unknown.is_empty() {
             return Ok(Mended::Unknown(unknown));
         }
-        let mut incomplete: Vec<(usize, ServiceError)> = Vec::new();
         loop {
             let distrusted: Vec<usize> = incomplete.iter().map(|(at, _)| *at).collect();
             let remedy = decided(&row.copies, &distrusted, mending.from);

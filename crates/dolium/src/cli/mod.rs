@@ -8,6 +8,7 @@ mod care;
 mod collect;
 mod config;
 mod output;
+mod raid;
 mod recover;
 mod recovery_key;
 mod serve;
@@ -76,6 +77,8 @@ enum Command {
     RecoveryKey(recovery_key::RecoveryKey),
     /// Rebuild a lost server from its providers and the recovery key.
     Recover(recover::Recover),
+    /// Keep objects under their own names on several services, without a server.
+    Raid(raid::Raid),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -143,6 +146,7 @@ fn run(arguments: Arguments) -> Result<Outcome> {
             Command::Config(config) => config.run(),
             Command::RecoveryKey(key) => key.run(),
             Command::Recover(recover) => recover.run().await,
+            Command::Raid(raid) => raid.run().await,
             Command::Completions { .. } => Ok(Outcome::Well),
         }
     });
