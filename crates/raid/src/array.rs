@@ -174,7 +174,8 @@ impl Raid {
 
     async fn prepare(&self) -> Vec<std::result::Result<(), Unready>> {
         let ready = join_all(self.services.iter().map(|service| service.objects.ready())).await;
-        let fresh = !ready.iter().any(|ready| matches!(ready, Ok(true)));
+        // One that does not answer may have been there for long.
+        let fresh = ready.iter().all(|ready| matches!(ready, Ok(false)));
         let each = self.services.iter().zip(ready).map(async |(service, ready)| {
             let made = match ready {
                 Ok(true) => Ok(()),
@@ -183,7 +184,7 @@ impl Raid {
                     ServiceErrorKind::Unavailable,
                     "prepare",
                     format!(
-                        "{} is not there, though other services are (unmounted?); `init` creates it",
+                        "{} is not there, though others are or may be (unmounted?); `init` creates it",
                         service.objects.place()
                     ),
                 )),

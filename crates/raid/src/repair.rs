@@ -8,11 +8,11 @@
 //! could not be asked, because a copy of something old would look newer than what that one has.
 
 use dolium_provider::Error as ServiceError;
-use dolium_provider::objects::{ContentTag, ObjectInfo, ObjectKey};
+use dolium_provider::objects::{ObjectInfo, ObjectKey};
 use tokio_util::sync::CancellationToken;
 
 use crate::feed::Feed;
-use crate::{Copy, Error, ErrorKind, Outcome, Raid, Remedy, Result, Row, Watch, judge};
+use crate::{Agreement, Copy, Error, ErrorKind, Outcome, Raid, Remedy, Result, Row, Watch, judge};
 
 /// What was done, or is to be done, for one object.
 #[derive(Debug)]
@@ -74,6 +74,9 @@ impl Raid {
                 let outcomes = targets.into_iter().map(outcome).collect();
                 return Ok(Mended::Copied { from, outcomes });
             }
+            if let Some(at) = self.changed(row, std::iter::once(&from).chain(&targets)).await {
+                return Err(changed_meanwhile(&row.key, &self.services[at].name));
+            }
             let Some(info) = row.copies[from].info() else {
                 return Ok(Mended::Well);
             };
@@ -105,9 +108,6 @@ impl Raid {
         if able.is_empty() {
             return Ok(Ok(outcomes));
         }
-        if let Some(fault) = self.changed(from, info).await {
-            return Err(fault);
-        }
         let source = match self.services[from].objects.read(key, 0).await {
             Ok(source) => source,
             Err(error) => return Ok(Err(error)),
@@ -136,18 +136,39 @@ impl Raid {
         }
     }
 
-    /// Looks whether the source is still what was listed: somebody may have written it meanwhile.
-    async fn changed(&self, from: usize, info: &ObjectInfo) -> Option<Error> {
-        let service = &self.services[from];
-        let now = service.objects.info(&info.key).await;
-        let now = now.ok().map(|now| service.read(now))?;
-        let retagged = now.tag != info.tag && now.tag != ContentTag::Nothing && info.tag != ContentTag::Nothing;
-        (now.len != info.len || retagged).then(|| changed_meanwhile(&info.key))
+    /// Looks whether services still have what was listed: somebody may have written meanwhile, and
+    /// what is new must not be overwritten. Gives one that has not.
+    async fn changed(&self, row: &Row, services: impl Iterator<Item = &usize>) -> Option<usize> {
+        let asked = services.map(async |at| {
+            let service = &self.services[*at];
+            let now = service.copy(service.objects.info(&row.key).await);
+            (*at, same(&row.copies[*at], &now))
+        });
+        let answers = futures::future::join_all(asked).await;
+        answers.into_iter().find(|(_, same)| !same).map(|(at, _)| at)
     }
 }
 
-fn changed_meanwhile(key: &ObjectKey) -> Error {
-    let why = format!("{key}: it changed while it was looked at; repair again");
+/// Whether a copy is still what it was, as far as a listing and a question for it compare.
+fn same(then: &Copy, now: &Copy) -> bool {
+    match (then, now) {
+        (Copy::Absent, Copy::Absent) => true,
+        (Copy::Present(then), Copy::Present(now)) => {
+            // A checksum may be what was read, where listings have none.
+            let pair = [Copy::Present(then.clone()), Copy::Present(now.clone())];
+            let differ = judge(&pair, &[]).agreement == Agreement::Deviating;
+            let seconds = |info: &ObjectInfo| {
+                let since = info.modified?.duration_since(std::time::UNIX_EPOCH).ok()?;
+                Some(since.as_secs())
+            };
+            !differ && seconds(then) == seconds(now)
+        }
+        _ => false,
+    }
+}
+
+fn changed_meanwhile(key: &ObjectKey, service: &str) -> Error {
+    let why = format!("{key}: {service} does not have what it listed, or cannot be asked; repair again");
     Error::new(ErrorKind::Unavailable, why)
 }
 
@@ -166,7 +187,7 @@ fn decided(copies: &[Copy], distrusted: &[usize], from: Option<usize>) -> Remedy
     // All that are not known to be the same are written: where checksums are missing, sizes say little.
     let alone = |at: usize| {
         let pair = [copies[from].clone(), copies[at].clone()];
-        judge(&pair, &[]).agreement == crate::Agreement::Checksum
+        judge(&pair, &[]).agreement == Agreement::Checksum
     };
     let targets = (0..copies.len()).filter(|at| *at != from && !alone(*at)).collect();
     Remedy::Copy { sources: vec![from], targets }
@@ -175,6 +196,8 @@ fn decided(copies: &[Copy], distrusted: &[usize], from: Option<usize>) -> Remedy
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
+
+    use dolium_provider::objects::ContentTag;
 
     use super::*;
 

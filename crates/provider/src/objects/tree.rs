@@ -84,7 +84,7 @@ async fn next(
 /// The entries of a folder that matter, the last first.
 fn within(above: &str, mut entries: Vec<(String, Resource)>, prefix: &str) -> Waiting {
     entries.retain(|(name, _)| !(above.is_empty() && name == RESERVED));
-    entries.sort_unstable_by(|a, b| order(b).cmp(&order(a)));
+    entries.sort_unstable_by(|a, b| order(b).cmp(order(a)));
     let mut waiting = Vec::with_capacity(entries.len());
     for (name, resource) in entries {
         let slash = if resource == Resource::Folder { "/" } else { "" };
@@ -104,11 +104,11 @@ pub(super) fn may_hold(folder: &str, prefix: &str) -> bool {
 
 /// What an entry counts as among its siblings: as the keys below it begin, without the mark of an
 /// empty segment.
-fn order((name, resource): &(String, Resource)) -> (&[u8], &[u8]) {
+fn order((name, resource): &(String, Resource)) -> impl Iterator<Item = &u8> {
     let marks = name.bytes().all(|byte| byte == b'%');
     let bare = &name.as_bytes()[usize::from(marks)..];
     let slash: &[u8] = if *resource == Resource::Folder { b"/" } else { b"" };
-    (bare, slash)
+    bare.iter().chain(slash)
 }
 
 #[cfg(test)]
