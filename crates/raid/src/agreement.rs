@@ -107,7 +107,11 @@ fn relation(a: &ObjectInfo, b: &ObjectInfo) -> Relation {
         // Parts cut differently, or no checksum at all.
         _ => return Relation::MaybeSame,
     };
-    if equal { Relation::Same } else { Relation::Differ }
+    if equal {
+        Relation::Same
+    } else {
+        Relation::Differ
+    }
 }
 
 /// The second of a copy, by its service's clock.
@@ -120,8 +124,9 @@ fn second(info: &ObjectInfo) -> Option<u64> {
 /// hold what their listings say.
 pub fn judge(copies: &[Copy], distrusted: &[usize]) -> Judgement {
     let listed = copies.iter().enumerate();
-    let present: Vec<(usize, &ObjectInfo)> =
-        listed.filter_map(|(at, copy)| Some((at, copy.info()?))).collect();
+    let present: Vec<(usize, &ObjectInfo)> = listed
+        .filter_map(|(at, copy)| Some((at, copy.info()?)))
+        .collect();
     let trusted = present.iter().filter(|(at, _)| !distrusted.contains(at));
     // The newest; of one second, one with a checksum says more.
     let reference = trusted.max_by_key(|(at, info)| {
@@ -129,18 +134,32 @@ pub fn judge(copies: &[Copy], distrusted: &[usize]) -> Judgement {
         (second(info), tagged, std::cmp::Reverse(*at))
     });
     let Some(&(reference, newest)) = reference else {
-        let remedy = if present.is_empty() { Remedy::Nothing } else { Remedy::Lost };
+        let remedy = if present.is_empty() {
+            Remedy::Nothing
+        } else {
+            Remedy::Lost
+        };
         let agreement = Agreement::Deviating;
-        let deviations = present.iter().map(|(at, _)| (*at, Deviation::Differs)).collect();
-        return Judgement { agreement, deviations, remedy };
+        let deviations = present
+            .iter()
+            .map(|(at, _)| (*at, Deviation::Differs))
+            .collect();
+        return Judgement {
+            agreement,
+            deviations,
+            remedy,
+        };
     };
     let differing: Vec<usize> = present
         .iter()
         .filter(|(at, info)| distrusted.contains(at) || relation(newest, info) == Relation::Differ)
         .map(|(at, _)| *at)
         .collect();
-    let fitting: Vec<(usize, &ObjectInfo)> =
-        present.iter().filter(|(at, _)| !differing.contains(at)).copied().collect();
+    let fitting: Vec<(usize, &ObjectInfo)> = present
+        .iter()
+        .filter(|(at, _)| !differing.contains(at))
+        .copied()
+        .collect();
     let deviations = deviations(copies, &present, &differing);
     let agreement = agreement(copies, &fitting, &deviations);
     let contenders = contenders(&present, (reference, newest), &fitting, distrusted);
@@ -148,7 +167,11 @@ pub fn judge(copies: &[Copy], distrusted: &[usize]) -> Judgement {
         false => Remedy::Tie(contenders),
         true => copying(copies, reference, &fitting, differing),
     };
-    Judgement { agreement, deviations, remedy }
+    Judgement {
+        agreement,
+        deviations,
+        remedy,
+    }
 }
 
 fn deviations(
@@ -158,8 +181,10 @@ fn deviations(
 ) -> Vec<(usize, Deviation)> {
     let absent: Vec<usize> = absent(copies).collect();
     let stray = present.len() < absent.len();
-    let mut deviations: Vec<(usize, Deviation)> =
-        differing.iter().map(|at| (*at, Deviation::Differs)).collect();
+    let mut deviations: Vec<(usize, Deviation)> = differing
+        .iter()
+        .map(|at| (*at, Deviation::Differs))
+        .collect();
     match stray {
         true => {
             let extra = present.iter().filter(|(at, _)| !differing.contains(at));
@@ -172,7 +197,11 @@ fn deviations(
 }
 
 fn absent(copies: &[Copy]) -> impl Iterator<Item = usize> {
-    copies.iter().enumerate().filter(|(_, copy)| **copy == Copy::Absent).map(|(at, _)| at)
+    copies
+        .iter()
+        .enumerate()
+        .filter(|(_, copy)| **copy == Copy::Absent)
+        .map(|(at, _)| at)
 }
 
 fn agreement(
@@ -198,7 +227,10 @@ fn pairs<'a>(
     copies: &'a [(usize, &'a ObjectInfo)],
 ) -> impl Iterator<Item = (&'a ObjectInfo, &'a ObjectInfo)> {
     let after = |at: usize| copies.iter().skip(at + 1);
-    copies.iter().enumerate().flat_map(move |(at, (_, a))| after(at).map(move |(_, b)| (*a, *b)))
+    copies
+        .iter()
+        .enumerate()
+        .flat_map(move |(at, (_, a))| after(at).map(move |(_, b)| (*a, *b)))
 }
 
 /// Whether copies that each may be the newest's content are none of one content.
@@ -244,7 +276,10 @@ fn copying(
     if targets.is_empty() {
         return Remedy::Nothing;
     }
-    let others = fitting.iter().map(|(at, _)| *at).filter(|at| *at != reference);
+    let others = fitting
+        .iter()
+        .map(|(at, _)| *at)
+        .filter(|at| *at != reference);
     let sources = std::iter::once(reference).chain(others).collect();
     Remedy::Copy { sources, targets }
 }

@@ -46,14 +46,20 @@ fn all_forms_of_etags_are_compared_as_far_as_they_can_be() {
         ([B3, A, B], Agreement::Deviating),
     ];
     for (tags, expected) in cases {
-        let copies: Vec<Copy> = (0..).zip(tags).map(|(at, tag)| copy(5, tag, at * 5000)).collect();
+        let copies: Vec<Copy> = (0..)
+            .zip(tags)
+            .map(|(at, tag)| copy(5, tag, at * 5000))
+            .collect();
         assert_eq!(agree(&copies), expected, "{tags:?}");
     }
 }
 
 #[test]
 fn sizes_decide_before_checksums() {
-    assert_eq!(agree(&[copy(5, "", 1), copy(6, "", 1)]), Agreement::Deviating);
+    assert_eq!(
+        agree(&[copy(5, "", 1), copy(6, "", 1)]),
+        Agreement::Deviating
+    );
     assert_eq!(agree(&[copy(0, "", 1), copy(0, A, 1)]), Agreement::Checksum);
     assert_eq!(agree(&[copy(5, A, 1)]), Agreement::Single);
     assert_eq!(agree(&[copy(5, A, 1), Copy::Unknown]), Agreement::Unknown);
@@ -61,9 +67,17 @@ fn sizes_decide_before_checksums() {
 
 #[test]
 fn the_newest_wins() {
-    let copies = [copy(5, A, 1000), copy(5, B, 9000), Copy::Absent, copy(5, "", 3000)];
+    let copies = [
+        copy(5, A, 1000),
+        copy(5, B, 9000),
+        Copy::Absent,
+        copy(5, "", 3000),
+    ];
     let judged = judge(&copies, &[]);
-    assert_eq!(judged.deviations, [(0, Deviation::Differs), (2, Deviation::Missing)]);
+    assert_eq!(
+        judged.deviations,
+        [(0, Deviation::Differs), (2, Deviation::Missing)]
+    );
     let (sources, targets) = (vec![1, 3], vec![0, 2]);
     assert_eq!(judged.remedy, Remedy::Copy { sources, targets });
 }
@@ -72,7 +86,10 @@ fn the_newest_wins() {
 fn a_copy_that_proved_wrong_is_no_source_and_the_next_newest_is() {
     let copies = [copy(5, A, 1000), copy(5, B, 9000)];
     let (sources, targets) = (vec![0], vec![1]);
-    assert_eq!(judge(&copies, &[1]).remedy, Remedy::Copy { sources, targets });
+    assert_eq!(
+        judge(&copies, &[1]).remedy,
+        Remedy::Copy { sources, targets }
+    );
     assert_eq!(judge(&copies, &[0, 1]).remedy, Remedy::Lost);
 }
 
@@ -86,14 +103,23 @@ fn a_tie_is_never_guessed() {
     assert!(matches!(judge(&copies, &[]).remedy, Remedy::Copy { .. }));
     // One that has no time may be the newest.
     let timeless = match copy(6, B, 0) {
-        Copy::Present(info) => Copy::Present(ObjectInfo { modified: None, ..info }),
+        Copy::Present(info) => Copy::Present(ObjectInfo {
+            modified: None,
+            ..info
+        }),
         other => other,
     };
-    assert_eq!(judge(&[copy(5, A, 7000), timeless], &[]).remedy, Remedy::Tie(vec![0, 1]));
+    assert_eq!(
+        judge(&[copy(5, A, 7000), timeless], &[]).remedy,
+        Remedy::Tie(vec![0, 1])
+    );
     // An old copy that lost long ago is no rival.
     let copies = [copy(5, A, 7000), copy(5, B, 7000), copy(6, "", 9000)];
     let (sources, targets) = (vec![2], vec![0, 1]);
-    assert_eq!(judge(&copies, &[]).remedy, Remedy::Copy { sources, targets });
+    assert_eq!(
+        judge(&copies, &[]).remedy,
+        Remedy::Copy { sources, targets }
+    );
     // The newest says nothing of its content; the others differ from each other.
     let copies = [copy(5, A, 1000), copy(5, B, 2000), copy(5, "", 9000)];
     assert_eq!(judge(&copies, &[]).remedy, Remedy::Tie(vec![0, 1, 2]));

@@ -49,6 +49,16 @@ pub struct Service {
 }
 
 impl Service {
+    /// A service that is reached in some way.
+    pub fn new(name: &str, objects: Arc<dyn ObjectService>) -> Self {
+        let name = name.to_owned();
+        Self {
+            name,
+            objects,
+            checksums: true,
+        }
+    }
+
     /// What a listing says, without what may not be compared.
     pub(crate) fn read(&self, mut info: ObjectInfo) -> ObjectInfo {
         if !self.checksums {
@@ -88,8 +98,23 @@ fn invalid(why: impl std::fmt::Display) -> Error {
 }
 
 impl Raid {
-    /// Makes an array. Nothing is contacted yet.
+    /// Makes an array of services by their settings. Nothing is contacted yet.
     pub fn open(name: &str, layout: Layout, settings: &[ServiceSettings]) -> Result<Self> {
+        let services = settings.iter().map(|service| {
+            let settings = naming::complete(name, &service.provider);
+            let objects = open_objects(&settings).map_err(|source| {
+                invalid(format!("service {}: {source}", service.name)).with_source(source)
+            })?;
+            Ok(Service {
+                checksums: service.checksums,
+                ..Service::new(&service.name, objects)
+            })
+        });
+        Self::of(name, layout, services.collect::<Result<_>>()?)
+    }
+
+    /// Makes an array of services.
+    pub fn of(name: &str, layout: Layout, services: Vec<Service>) -> Result<Self> {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if name.is_empty() || name.len() > NAME_LEN_MAX || !name.bytes().all(plain) {
             return Err(invalid(format!(
@@ -97,28 +122,28 @@ impl Raid {
             )));
         }
         let least = if layout == Layout::Mirror { 2 } else { 1 };
-        if settings.len() < least || settings.len() > SERVICES_MAX {
-            let count = settings.len();
+        if services.len() < least || services.len() > SERVICES_MAX {
+            let count = services.len();
             return Err(invalid(format!(
                 "this layout takes {least} to {SERVICES_MAX} services, not {count}"
             )));
         }
-        let mut services: Vec<Service> = Vec::new();
-        for service in settings {
-            if service.name.is_empty() || services.iter().any(|other| other.name == service.name) {
-                return Err(invalid(format!("the service name {:?} is empty or used twice", service.name)));
+        for (at, service) in services.iter().enumerate() {
+            let before = &services[..at];
+            if service.name.is_empty() || before.iter().any(|other| other.name == service.name) {
+                let name = &service.name;
+                return Err(invalid(format!(
+                    "the service name {name:?} is empty or used twice"
+                )));
             }
-            let settings = naming::complete(name, &service.provider);
-            let objects = open_objects(&settings)
-                .map_err(|source| invalid(format!("service {}: {source}", service.name)).with_source(source))?;
-            services.push(Service {
-                name: service.name.clone(),
-                objects,
-                checksums: service.checksums,
-            });
         }
         let (name, prepared) = (name.to_owned(), OnceCell::new());
-        Ok(Self { name, layout, services, prepared })
+        Ok(Self {
+            name,
+            layout,
+            services,
+            prepared,
+        })
     }
 
     /// The array without some of its services, which their owner says to leave out.
@@ -153,7 +178,10 @@ impl Raid {
 
     /// The place of a service in the array.
     pub fn service(&self, name: &str) -> Result<usize> {
-        let at = self.services.iter().position(|service| service.name == name);
+        let at = self
+            .services
+            .iter()
+            .position(|service| service.name == name);
         at.ok_or_else(|| invalid(format!("the array has no service {name:?}")))
     }
 
@@ -166,7 +194,8 @@ impl Raid {
     pub(crate) async fn prepared(&self) -> Vec<std::result::Result<(), ServiceError>> {
         let states = self.prepared.get_or_init(|| self.prepare()).await;
         let told = states.iter().map(|state| {
-            let error = |unready: &Unready| ServiceError::new(unready.kind, "prepare", &unready.context);
+            let error =
+                |unready: &Unready| ServiceError::new(unready.kind, "prepare", &unready.context);
             state.as_ref().map(|()| ()).map_err(error)
         });
         told.collect()

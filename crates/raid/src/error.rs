@@ -48,7 +48,11 @@ pub struct Error {
 impl Error {
     pub(crate) fn new(kind: ErrorKind, context: impl fmt::Display) -> Self {
         let (context, source) = (context.to_string(), None);
-        Self { kind, context, source }
+        Self {
+            kind,
+            context,
+            source,
+        }
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<Source>) -> Self {

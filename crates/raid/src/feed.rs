@@ -72,7 +72,12 @@ impl Lane {
         let (objects, key, len) = (service.objects.clone(), feed.key.clone(), feed.len);
         let body = body_of(receiver);
         let task = tokio::spawn(async move { objects.put(&key, len, body).await });
-        Self { service: at, pieces: Some(sender), task, stalled: false }
+        Self {
+            service: at,
+            pieces: Some(sender),
+            task,
+            stalled: false,
+        }
     }
 
     /// Hands over a piece; a lane that takes it no more is closed.
@@ -110,7 +115,10 @@ impl Lane {
             }
             _ => Ok(()),
         });
-        Outcome { service: self.service, result }
+        Outcome {
+            service: self.service,
+            result,
+        }
     }
 }
 
@@ -145,8 +153,10 @@ impl Raid {
         targets: &[usize],
         accept: impl FnOnce(&Digests) -> Result<()>,
     ) -> Fed {
-        let mut lanes: Vec<Lane> =
-            targets.iter().map(|at| Lane::start(&self.services[*at], *at, &feed)).collect();
+        let mut lanes: Vec<Lane> = targets
+            .iter()
+            .map(|at| Lane::start(&self.services[*at], *at, &feed))
+            .collect();
         let digests = pump(&feed, source, &mut lanes, accept).await;
         let read = digests.as_ref().ok();
         let limit = if read.is_some() { FINISH_MAX } else { UNDO_MAX };
@@ -206,7 +216,10 @@ async fn pump(
     }
     let digests = digest.finish();
     if feed.len.is_some_and(|len| len != digests.len) {
-        let why = format!("{}: {} bytes came instead of {:?}", feed.key, digests.len, feed.len);
+        let why = format!(
+            "{}: {} bytes came instead of {:?}",
+            feed.key, digests.len, feed.len
+        );
         return Err(Error::new(ErrorKind::Local, why));
     }
     accept(&digests)?;
@@ -235,6 +248,9 @@ async fn hand_to_all(feed: &Feed<'_>, lanes: &mut [Lane], piece: &Bytes) -> Resu
     };
     match taken.contains(&true) {
         true => Ok(()),
-        false => Err(Error::new(ErrorKind::Unavailable, format!("{}: no service takes it", feed.key))),
+        false => Err(Error::new(
+            ErrorKind::Unavailable,
+            format!("{}: no service takes it", feed.key),
+        )),
     }
 }

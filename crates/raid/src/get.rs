@@ -64,7 +64,9 @@ struct Known {
 
 /// How one reading ended, when the sink took all.
 enum Read {
-    Whole { verified: bool },
+    Whole {
+        verified: bool,
+    },
     /// The bytes are not what is listed.
     Wrong,
 }
@@ -81,7 +83,13 @@ impl Raid {
     ) -> Result<Got> {
         let known = self.known(key, from).await?;
         let (len, unknown) = (known.info.len, known.unknown.clone());
-        let mut got = Got { len, verified: false, from: Vec::new(), faults: Vec::new(), unknown };
+        let mut got = Got {
+            len,
+            verified: false,
+            from: Vec::new(),
+            faults: Vec::new(),
+            unknown,
+        };
         tokio::select! {
             () = stop.cancelled() => Err(Error::new(ErrorKind::Stopped, format!("{key}: stopped"))),
             read = self.read_some_way(&known, sink, watch, &mut got) => {
@@ -93,15 +101,26 @@ impl Raid {
     }
 
     /// Asks all services what they have of an object.
-    pub(crate) async fn copies(&self, key: &ObjectKey) -> Vec<(Copy, Duration, Option<ServiceError>)> {
+    pub(crate) async fn copies(
+        &self,
+        key: &ObjectKey,
+    ) -> Vec<(Copy, Duration, Option<ServiceError>)> {
         let asked = self.services.iter().map(async |service| {
             let started = Instant::now();
-            let late = || ServiceError::new(dolium_provider::ErrorKind::Unavailable, "info", "no answer in time");
+            let late = || {
+                ServiceError::new(
+                    dolium_provider::ErrorKind::Unavailable,
+                    "info",
+                    "no answer in time",
+                )
+            };
             let found = timeout(ASK_MAX, service.objects.info(key)).await;
             let found = found.unwrap_or_else(|_| Err(late()));
             let took = started.elapsed();
             match found {
-                Err(error) if error.kind() != dolium_provider::ErrorKind::NotFound => (Copy::Unknown, took, Some(error)),
+                Err(error) if error.kind() != dolium_provider::ErrorKind::NotFound => {
+                    (Copy::Unknown, took, Some(error))
+                }
                 found => (service.copy(found), took, None),
             }
         });
@@ -122,27 +141,47 @@ impl Raid {
             (None, Remedy::Copy { sources, .. }) => sources,
             (None, Remedy::Nothing) => (0..copies.len()).collect(),
             (None, Remedy::Lost | Remedy::Tie(_)) => {
-                let why = format!("{key}: the services differ, and none is the newest; say --from SERVICE");
+                let why = format!(
+                    "{key}: the services differ, and none is the newest; say --from SERVICE"
+                );
                 return Err(Error::new(ErrorKind::Tie, why));
             }
         };
         sources.retain(has);
         let Some(info) = sources.first().and_then(|at| copies[*at].info()).cloned() else {
             let all = unknown.len() == copies.len();
-            let kind = if unknown.is_empty() { ErrorKind::NotFound } else { ErrorKind::Unavailable };
-            let told: Vec<String> =
-                faults.iter().map(|(at, fault)| format!("{}: {fault}", self.services[*at].name)).collect();
+            let kind = if unknown.is_empty() {
+                ErrorKind::NotFound
+            } else {
+                ErrorKind::Unavailable
+            };
+            let told: Vec<String> = faults
+                .iter()
+                .map(|(at, fault)| format!("{}: {fault}", self.services[*at].name))
+                .collect();
             let why = match (kind, all) {
                 (ErrorKind::NotFound, _) => format!("{key}: no service has it"),
                 (_, true) => format!("{key}: no service answers ({})", told.join("; ")),
-                (_, false) => format!("{key}: those that answer do not have it ({})", told.join("; ")),
+                (_, false) => format!(
+                    "{key}: those that answer do not have it ({})",
+                    told.join("; ")
+                ),
             };
             return Err(Error::new(kind, why));
         };
         sources.sort_by_key(|at| times[*at]);
-        let tags = sources.iter().filter_map(|at| copies[*at].info()).map(|info| info.tag.clone());
+        let tags = sources
+            .iter()
+            .filter_map(|at| copies[*at].info())
+            .map(|info| info.tag.clone());
         let tags = tags.collect();
-        Ok(Known { info, sources, tags, faults, unknown })
+        Ok(Known {
+            info,
+            sources,
+            tags,
+            faults,
+            unknown,
+        })
     }
 
     /// Reads with failover, and again from single services when the bytes prove wrong.
@@ -165,9 +204,13 @@ impl Raid {
                 break;
             }
             got.from.clear();
-            match self.read(known, std::slice::from_ref(at), sink, watch, got).await {
+            match self
+                .read(known, std::slice::from_ref(at), sink, watch, got)
+                .await
+            {
                 Ok(Read::Whole { verified }) => {
-                    got.faults.extend(blamed.into_iter().map(|at| (at, wrong(&known.info.key))));
+                    got.faults
+                        .extend(blamed.into_iter().map(|at| (at, wrong(&known.info.key))));
                     return Ok(verified);
                 }
                 Ok(Read::Wrong) => {}
@@ -176,7 +219,10 @@ impl Raid {
             }
         }
         let key = &known.info.key;
-        Err(Error::new(ErrorKind::Corrupt, format!("{key}: the bytes are not what the services list")))
+        Err(Error::new(
+            ErrorKind::Corrupt,
+            format!("{key}: the bytes are not what the services list"),
+        ))
     }
 
     /// Reads an object once, from the first of some services that is able, and the next when it fails.
@@ -192,7 +238,10 @@ impl Raid {
         let mut digest = ContentDigest::new(Some(len));
         for at in sources {
             let from = digest.len();
-            match self.read_from(*at, &known.info, sink, watch, &mut digest).await? {
+            match self
+                .read_from(*at, &known.info, sink, watch, &mut digest)
+                .await?
+            {
                 None => got.from.push(*at),
                 Some(fault) => {
                     if digest.len() > from {
@@ -203,15 +252,28 @@ impl Raid {
                 }
             }
             let digests = digest.finish();
-            let fits: Vec<bool> = known.tags.iter().filter_map(|tag| digests.fits(tag)).collect();
+            let fits: Vec<bool> = known
+                .tags
+                .iter()
+                .filter_map(|tag| digests.fits(tag))
+                .collect();
             return Ok(match fits.contains(&false) {
                 true => Read::Wrong,
-                false => Read::Whole { verified: len == 0 || !fits.is_empty() },
+                false => Read::Whole {
+                    verified: len == 0 || !fits.is_empty(),
+                },
             });
         }
-        let told: Vec<String> =
-            got.faults.iter().map(|(at, fault)| format!("{}: {fault}", self.services[*at].name)).collect();
-        let why = format!("{}: no service could be read to the end ({})", known.info.key, told.join("; "));
+        let told: Vec<String> = got
+            .faults
+            .iter()
+            .map(|(at, fault)| format!("{}: {fault}", self.services[*at].name))
+            .collect();
+        let why = format!(
+            "{}: no service could be read to the end ({})",
+            known.info.key,
+            told.join("; ")
+        );
         Err(Error::new(ErrorKind::Unavailable, why))
     }
 
@@ -224,11 +286,21 @@ impl Raid {
         watch: &dyn Watch,
         digest: &mut ContentDigest,
     ) -> Result<Option<ServiceError>> {
-        let fault = |why: String| Ok(Some(ServiceError::new(dolium_provider::ErrorKind::Unavailable, "get", why)));
+        let fault = |why: String| {
+            Ok(Some(ServiceError::new(
+                dolium_provider::ErrorKind::Unavailable,
+                "get",
+                why,
+            )))
+        };
         if digest.len() == info.len && info.len > 0 {
             return Ok(None);
         }
-        let opened = timeout(STALL_MAX, self.services[at].objects.read(&info.key, digest.len())).await;
+        let opened = timeout(
+            STALL_MAX,
+            self.services[at].objects.read(&info.key, digest.len()),
+        )
+        .await;
         let mut body = match opened {
             Err(_) => return fault("no answer in time".to_owned()),
             Ok(Err(error)) => return Ok(Some(error)),
@@ -238,7 +310,9 @@ impl Raid {
             match timeout(STALL_MAX, body.next()).await {
                 Err(_) => return fault("it stopped in the middle".to_owned()),
                 Ok(Some(Err(error))) => return fault(format!("it broke off: {error}")),
-                Ok(None) if digest.len() < info.len => return fault("it ended too early".to_owned()),
+                Ok(None) if digest.len() < info.len => {
+                    return fault("it ended too early".to_owned());
+                }
                 Ok(None) => return Ok(None),
                 Ok(Some(Ok(piece))) => {
                     if digest.len() + piece.len() as u64 > info.len {

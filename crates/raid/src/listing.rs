@@ -46,7 +46,11 @@ impl Head {
             Some(Err(error)) => self.fail(error),
             Some(Ok(info)) if self.last.as_ref().is_some_and(|last| info.key <= *last) => {
                 let why = "the listing is not in the order of bytes; say ordered_list = \"false\"";
-                self.fail(ServiceError::new(dolium_provider::ErrorKind::Unsupported, "ls", why));
+                self.fail(ServiceError::new(
+                    dolium_provider::ErrorKind::Unsupported,
+                    "ls",
+                    why,
+                ));
             }
             Some(Ok(info)) => {
                 self.last = Some(info.key.clone());
@@ -100,6 +104,8 @@ impl Raid {
             fault: None,
             started: false,
         });
-        Rows { heads: heads.collect() }
+        Rows {
+            heads: heads.collect(),
+        }
     }
 }

@@ -14,7 +14,10 @@ use sha2::{Digest, Sha256};
 fn owner_options(kind: &str) -> Option<(&'static str, &'static [&'static str])> {
     match kind {
         "s3" => Some(("bucket", &["endpoint", "access_key_id", "profile"])),
-        "swift" => Some(("container", &["auth", "endpoint", "domain", "project", "user"])),
+        "swift" => Some((
+            "container",
+            &["auth", "endpoint", "domain", "project", "user"],
+        )),
         "azblob" => Some(("container", &["endpoint", "account_name"])),
         _ => None,
     }
@@ -39,7 +42,11 @@ fn name(array: &str, options: &BTreeMap<String, String>, owner: &[&str]) -> Stri
         digest.update([0]);
     }
     let digest = digest.finalize();
-    let short: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let short: String = digest
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("dolium-raid-{array}-{short}")
 }
 
@@ -48,17 +55,30 @@ mod tests {
     use super::*;
 
     fn completed(options: &[(&str, &str)]) -> String {
-        let options = options.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let options = options
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
         let kind = "s3".to_owned();
         complete("photos", &ProviderSettings { kind, options }).options["bucket"].clone()
     }
 
     #[test]
     fn names_depend_on_the_account_and_not_on_its_secret() {
-        let ada = [("endpoint", "https://a"), ("access_key_id", "ada"), ("secret_access_key", "x")];
+        let ada = [
+            ("endpoint", "https://a"),
+            ("access_key_id", "ada"),
+            ("secret_access_key", "x"),
+        ];
         let name = completed(&ada);
-        assert!(name.starts_with("dolium-raid-photos-") && name.len() == 27, "{name}");
-        assert_eq!(completed(&[ada[0], ada[1], ("secret_access_key", "y")]), name);
+        assert!(
+            name.starts_with("dolium-raid-photos-") && name.len() == 27,
+            "{name}"
+        );
+        assert_eq!(
+            completed(&[ada[0], ada[1], ("secret_access_key", "y")]),
+            name
+        );
         assert_ne!(completed(&[ada[0], ("access_key_id", "bob")]), name);
         assert_eq!(completed(&[ada[0], ("bucket", "mine")]), "mine");
     }

@@ -44,7 +44,11 @@ pub struct Probe {
 }
 
 fn late(operation: &'static str) -> ServiceError {
-    ServiceError::new(ServiceErrorKind::Unavailable, operation, "no answer in time")
+    ServiceError::new(
+        ServiceErrorKind::Unavailable,
+        operation,
+        "no answer in time",
+    )
 }
 
 impl Raid {
@@ -54,7 +58,10 @@ impl Raid {
             let started = Instant::now();
             let ready = timeout(STEP_MAX, service.objects.ready()).await;
             let ready = ready.unwrap_or_else(|_| Err(late("status")));
-            ServiceState { ready, took: started.elapsed() }
+            ServiceState {
+                ready,
+                took: started.elapsed(),
+            }
         });
         join_all(asked).await
     }
@@ -62,22 +69,32 @@ impl Raid {
     /// Writes, reads, lists and removes an object on every service.
     pub async fn probe(&self) -> Vec<Probe> {
         let prepared = self.prepared().await;
-        let probes = self.services.iter().zip(prepared).map(async |(service, ready)| {
-            let mut steps = Vec::new();
-            let fault = match ready {
-                Ok(()) => probe(&*service.objects, &mut steps).await.err(),
-                Err(error) => Some(error),
-            };
-            Probe { steps, fault }
-        });
+        let probes = self
+            .services
+            .iter()
+            .zip(prepared)
+            .map(async |(service, ready)| {
+                let mut steps = Vec::new();
+                let fault = match ready {
+                    Ok(()) => probe(&*service.objects, &mut steps).await.err(),
+                    Err(error) => Some(error),
+                };
+                Probe { steps, fault }
+            });
         join_all(probes).await
     }
 }
 
 /// A key that nobody else uses.
 fn probe_key() -> Result<ObjectKey, ServiceError> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    ObjectKey::new(format!("dolium-raid-probe-{:x}-{}", now.as_nanos(), std::process::id()))
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    ObjectKey::new(format!(
+        "dolium-raid-probe-{:x}-{}",
+        now.as_nanos(),
+        std::process::id()
+    ))
 }
 
 async fn probe(objects: &dyn ObjectService, steps: &mut Vec<Step>) -> Result<(), ServiceError> {
@@ -87,7 +104,12 @@ async fn probe(objects: &dyn ObjectService, steps: &mut Vec<Step>) -> Result<(),
     let wrong = |why: &str| ServiceError::new(ServiceErrorKind::Corrupt, "test", why);
     let result = async {
         let body = stream::iter([Ok(content.clone())]).boxed();
-        step(steps, "write", objects.put(&key, Some(content.len() as u64), body)).await?;
+        step(
+            steps,
+            "write",
+            objects.put(&key, Some(content.len() as u64), body),
+        )
+        .await?;
         let read = async {
             let pieces: Vec<Bytes> = objects
                 .read(&key, 0)
@@ -102,7 +124,10 @@ async fn probe(objects: &dyn ObjectService, steps: &mut Vec<Step>) -> Result<(),
         }
         let listed = async { objects.list(key.as_str()).try_collect::<Vec<_>>().await };
         let listed = step(steps, "list", listed).await?;
-        match listed.iter().any(|info| info.key == key && info.len == content.len() as u64) {
+        match listed
+            .iter()
+            .any(|info| info.key == key && info.len == content.len() as u64)
+        {
             true => Ok(()),
             false => Err(wrong("it does not list what it got")),
         }
@@ -119,7 +144,12 @@ async fn step<T>(
     work: impl Future<Output = Result<T, ServiceError>>,
 ) -> Result<T, ServiceError> {
     let started = Instant::now();
-    let done = timeout(STEP_MAX, work).await.unwrap_or_else(|_| Err(late(name)))?;
-    steps.push(Step { name, took: started.elapsed() });
+    let done = timeout(STEP_MAX, work)
+        .await
+        .unwrap_or_else(|_| Err(late(name)))?;
+    steps.push(Step {
+        name,
+        took: started.elapsed(),
+    });
     Ok(done)
 }

@@ -24,7 +24,10 @@ pub struct Stored {
 impl Stored {
     /// The number of services that have it.
     pub fn kept(&self) -> usize {
-        self.outcomes.iter().filter(|outcome| outcome.result.is_ok()).count()
+        self.outcomes
+            .iter()
+            .filter(|outcome| outcome.result.is_ok())
+            .count()
     }
 }
 
@@ -50,8 +53,15 @@ impl Raid {
         }
         let mut read = None;
         if !targets.is_empty() {
-            let feed = Feed { key, len, watch, stop };
-            let fed = self.feed(feed, pieces_of(source), &targets, |_| Ok(())).await;
+            let feed = Feed {
+                key,
+                len,
+                watch,
+                stop,
+            };
+            let fed = self
+                .feed(feed, pieces_of(source), &targets, |_| Ok(()))
+                .await;
             outcomes.extend(fed.outcomes);
             match fed.digests {
                 Ok(digests) => read = Some(digests.len),
@@ -61,7 +71,10 @@ impl Raid {
             }
         }
         outcomes.sort_unstable_by_key(|outcome| outcome.service);
-        Ok(Stored { len: read, outcomes })
+        Ok(Stored {
+            len: read,
+            outcomes,
+        })
     }
 }
 

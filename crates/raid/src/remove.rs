@@ -22,10 +22,14 @@ pub struct Emptied {
 impl Raid {
     /// Removes an object from all services. One that does not have it has done it.
     pub async fn remove(&self, key: &ObjectKey) -> Vec<Outcome> {
-        let removals = self.services.iter().enumerate().map(async |(service, reached)| {
-            let result = reached.objects.remove(key).await;
-            Outcome { service, result }
-        });
+        let removals = self
+            .services
+            .iter()
+            .enumerate()
+            .map(async |(service, reached)| {
+                let result = reached.objects.remove(key).await;
+                Outcome { service, result }
+            });
         join_all(removals).await
     }
 
@@ -41,7 +45,10 @@ impl Raid {
             .list(prefix)
             .map_ok(async |info| objects.remove(&info.key).await)
             .try_buffer_unordered(REMOVALS_MAX);
-        let mut emptied = Emptied { removed: 0, fault: None };
+        let mut emptied = Emptied {
+            removed: 0,
+            fault: None,
+        };
         while let Some(removed) = removals.next().await {
             match removed {
                 Ok(()) => {

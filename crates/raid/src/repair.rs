@@ -54,7 +54,11 @@ impl Raid {
         mut incomplete: Vec<(usize, ServiceError)>,
         mending: &Mending<'_>,
     ) -> Result<Mended> {
-        let unknown = row.copies.iter().enumerate().filter(|(_, copy)| **copy == Copy::Unknown);
+        let unknown = row
+            .copies
+            .iter()
+            .enumerate()
+            .filter(|(_, copy)| **copy == Copy::Unknown);
         let unknown: Vec<usize> = unknown.map(|(at, _)| at).collect();
         if !unknown.is_empty() {
             return Ok(Mended::Unknown(unknown));
@@ -70,11 +74,17 @@ impl Raid {
             };
             let from = sources[0];
             if mending.dry_run {
-                let outcome = |service| Outcome { service, result: Ok(()) };
+                let outcome = |service| Outcome {
+                    service,
+                    result: Ok(()),
+                };
                 let outcomes = targets.into_iter().map(outcome).collect();
                 return Ok(Mended::Copied { from, outcomes });
             }
-            if let Some(at) = self.changed(row, std::iter::once(&from).chain(&targets)).await {
+            if let Some(at) = self
+                .changed(row, std::iter::once(&from).chain(&targets))
+                .await
+            {
                 return Err(changed_meanwhile(&row.key, &self.services[at].name));
             }
             let Some(info) = row.copies[from].info() else {
@@ -112,15 +122,25 @@ impl Raid {
             Ok(source) => source,
             Err(error) => return Ok(Err(error)),
         };
-        let feed = Feed { key, len: Some(info.len), watch: mending.watch, stop: mending.stop };
+        let feed = Feed {
+            key,
+            len: Some(info.len),
+            watch: mending.watch,
+            stop: mending.stop,
+        };
         let mut proved = None;
         let fed = self
-            .feed(feed, source, &able, |digests| match digests.fits(&info.tag) {
-                Some(false) => {
-                    proved = Some("its bytes are not what its listing says");
-                    Err(Error::new(ErrorKind::Corrupt, format!("{key}: wrong bytes")))
+            .feed(feed, source, &able, |digests| {
+                match digests.fits(&info.tag) {
+                    Some(false) => {
+                        proved = Some("its bytes are not what its listing says");
+                        Err(Error::new(
+                            ErrorKind::Corrupt,
+                            format!("{key}: wrong bytes"),
+                        ))
+                    }
+                    _ => Ok(()),
                 }
-                _ => Ok(()),
             })
             .await;
         outcomes.extend(fed.outcomes);
@@ -131,7 +151,11 @@ impl Raid {
             Err(error) if error.kind() == ErrorKind::Unavailable => Ok(Ok(outcomes)),
             Err(error) => {
                 let why = proved.map_or_else(|| error.to_string(), |why| format!("{key}: {why}"));
-                Ok(Err(ServiceError::new(dolium_provider::ErrorKind::Corrupt, "repair", why)))
+                Ok(Err(ServiceError::new(
+                    dolium_provider::ErrorKind::Corrupt,
+                    "repair",
+                    why,
+                )))
             }
         }
     }
@@ -145,7 +169,10 @@ impl Raid {
             (*at, same(&row.copies[*at], &now))
         });
         let answers = futures::future::join_all(asked).await;
-        answers.into_iter().find(|(_, same)| !same).map(|(at, _)| at)
+        answers
+            .into_iter()
+            .find(|(_, same)| !same)
+            .map(|(at, _)| at)
     }
 }
 
@@ -161,14 +188,20 @@ fn same(then: &Copy, now: &Copy) -> bool {
                 let since = info.modified?.duration_since(std::time::UNIX_EPOCH).ok()?;
                 Some(since.as_secs())
             };
-            !differ && seconds(then) == seconds(now)
+            // Listings and questions may be cut differently: one by thousandths, one by seconds.
+            let near = match (seconds(then), seconds(now)) {
+                (Some(then), Some(now)) => then.abs_diff(now) <= 1,
+                (then, now) => then == now,
+            };
+            !differ && near
         }
         _ => false,
     }
 }
 
 fn changed_meanwhile(key: &ObjectKey, service: &str) -> Error {
-    let why = format!("{key}: {service} does not have what it listed, or cannot be asked; repair again");
+    let why =
+        format!("{key}: {service} does not have what it listed, or cannot be asked; repair again");
     Error::new(ErrorKind::Unavailable, why)
 }
 
@@ -189,8 +222,13 @@ fn decided(copies: &[Copy], distrusted: &[usize], from: Option<usize>) -> Remedy
         let pair = [copies[from].clone(), copies[at].clone()];
         judge(&pair, &[]).agreement == Agreement::Checksum
     };
-    let targets = (0..copies.len()).filter(|at| *at != from && !alone(*at)).collect();
-    Remedy::Copy { sources: vec![from], targets }
+    let targets = (0..copies.len())
+        .filter(|at| *at != from && !alone(*at))
+        .collect();
+    Remedy::Copy {
+        sources: vec![from],
+        targets,
+    }
 }
 
 #[cfg(test)]
@@ -215,12 +253,20 @@ mod tests {
         let copies = [copy(1, 5), copy(2, 5), copy(1, 3), Copy::Absent];
         assert_eq!(decided(&copies, &[], None), Remedy::Tie(vec![0, 1]));
         let (sources, targets) = (vec![0], vec![1, 3]);
-        assert_eq!(decided(&copies, &[], Some(0)), Remedy::Copy { sources, targets });
+        assert_eq!(
+            decided(&copies, &[], Some(0)),
+            Remedy::Copy { sources, targets }
+        );
         // Who has nothing has no say, and neither has one that proved wrong.
         assert_eq!(decided(&copies, &[], Some(3)), Remedy::Tie(vec![0, 1]));
-        assert!(!matches!(decided(&copies, &[1], Some(1)), Remedy::Copy { sources, .. } if sources == [1]));
+        assert!(
+            !matches!(decided(&copies, &[1], Some(1)), Remedy::Copy { sources, .. } if sources == [1])
+        );
         // What only lacks somewhere needs no word.
         let (sources, targets) = (vec![0], vec![1]);
-        assert_eq!(decided(&[copy(1, 5), Copy::Absent], &[], Some(0)), Remedy::Copy { sources, targets });
+        assert_eq!(
+            decided(&[copy(1, 5), Copy::Absent], &[], Some(0)),
+            Remedy::Copy { sources, targets }
+        );
     }
 }

@@ -18,11 +18,19 @@ const STALL_MAX: Duration = Duration::from_secs(30);
 
 impl Raid {
     /// The same row with checksums of what was read, and the copies that proved wrong.
-    pub async fn verified(&self, row: &Row, watch: &dyn Watch) -> (Row, Vec<(usize, ServiceError)>) {
-        let read = row.copies.iter().enumerate().map(async |(at, copy)| match copy.info() {
-            Some(info) => Some(self.checksum(at, info, watch).await),
-            None => None,
-        });
+    pub async fn verified(
+        &self,
+        row: &Row,
+        watch: &dyn Watch,
+    ) -> (Row, Vec<(usize, ServiceError)>) {
+        let read = row
+            .copies
+            .iter()
+            .enumerate()
+            .map(async |(at, copy)| match copy.info() {
+                Some(info) => Some(self.checksum(at, info, watch).await),
+                None => None,
+            });
         let (mut verified, mut wrong) = (row.clone(), Vec::new());
         for (at, read) in join_all(read).await.into_iter().enumerate() {
             match (read, &mut verified.copies[at]) {
@@ -34,10 +42,22 @@ impl Raid {
         (verified, wrong)
     }
 
-    async fn checksum(&self, at: usize, info: &ObjectInfo, watch: &dyn Watch) -> Result<[u8; 16], ServiceError> {
-        let failed = |kind, why: String| Err(ServiceError::new(kind, "check", format!("{}: {why}", info.key)));
+    async fn checksum(
+        &self,
+        at: usize,
+        info: &ObjectInfo,
+        watch: &dyn Watch,
+    ) -> Result<[u8; 16], ServiceError> {
+        let failed = |kind, why: String| {
+            Err(ServiceError::new(
+                kind,
+                "check",
+                format!("{}: {why}", info.key),
+            ))
+        };
         let late = || failed(ServiceErrorKind::Unavailable, "it sends nothing".to_owned());
-        let mut body = match timeout(STALL_MAX, self.services[at].objects.read(&info.key, 0)).await {
+        let mut body = match timeout(STALL_MAX, self.services[at].objects.read(&info.key, 0)).await
+        {
             Err(_) => return late(),
             Ok(body) => body?,
         };
@@ -47,7 +67,10 @@ impl Raid {
                 Err(_) => return late(),
                 Ok(None) => break,
                 Ok(Some(Err(error))) => {
-                    return failed(ServiceErrorKind::Unavailable, format!("it broke off: {error}"));
+                    return failed(
+                        ServiceErrorKind::Unavailable,
+                        format!("it broke off: {error}"),
+                    );
                 }
                 Ok(Some(Ok(piece))) => {
                     digest.update(&piece);
@@ -57,7 +80,10 @@ impl Raid {
         }
         let digests = digest.finish();
         if digests.len != info.len || digests.fits(&info.tag) == Some(false) {
-            return failed(ServiceErrorKind::Corrupt, "its bytes are not what is listed".to_owned());
+            return failed(
+                ServiceErrorKind::Corrupt,
+                "its bytes are not what is listed".to_owned(),
+            );
         }
         Ok(digests.md5)
     }

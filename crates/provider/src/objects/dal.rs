@@ -44,10 +44,19 @@ impl RemoteObjects {
         let get = |name: &str| options.get(name).map(String::as_str).unwrap_or_default();
         // An address may carry a password.
         let host = get("endpoint").rsplit('@').next().unwrap_or_default();
-        let place = format!("{kind} {host} {}{} {}", get("bucket"), get("container"), get("root"));
+        let place = format!(
+            "{kind} {host} {}{} {}",
+            get("bucket"),
+            get("container"),
+            get("root")
+        );
         let place = place.split_whitespace().collect::<Vec<_>>().join(" ");
         let (service, operator) = remote::connect(kind, options.clone())?;
-        let reached = Arc::new(Reached { service, operator, place });
+        let reached = Arc::new(Reached {
+            service,
+            operator,
+            place,
+        });
         Ok(Self { reached })
     }
 
@@ -64,14 +73,21 @@ impl RemoteObjects {
         };
         let empty = path.split('/').any(str::is_empty);
         if empty || path.trim() != path {
-            let why = format!("{key}: keys with empty parts, or spaces at an end, cannot be kept here");
+            let why =
+                format!("{key}: keys with empty parts, or spaces at an end, cannot be kept here");
             return Err(Error::new(ErrorKind::Unsupported, "key", why));
         }
         Ok(path)
     }
 
     /// Streams a body to a path.
-    async fn write(&self, key: &ObjectKey, path: &str, len: Option<u64>, mut body: ObjectBody) -> Result<ContentTag> {
+    async fn write(
+        &self,
+        key: &ObjectKey,
+        path: &str,
+        len: Option<u64>,
+        mut body: ObjectBody,
+    ) -> Result<ContentTag> {
         let lost = |source| failed("put", key.as_str(), source);
         let flat = !self.directories();
         let options = WriteOptions {
@@ -79,7 +95,12 @@ impl RemoteObjects {
             content_type: flat.then(|| content_type(key)),
             ..Default::default()
         };
-        let mut writer = self.reached.operator.writer_options(path, options).await.map_err(lost)?;
+        let mut writer = self
+            .reached
+            .operator
+            .writer_options(path, options)
+            .await
+            .map_err(lost)?;
         let mut came = 0;
         let written: Result<Metadata> = async {
             while let Some(piece) = body.next().await {
@@ -101,13 +122,21 @@ impl RemoteObjects {
     }
 
     /// Writes to a hidden file, and gives it its name when it is whole.
-    async fn write_and_rename(&self, key: &ObjectKey, path: &str, len: Option<u64>, body: ObjectBody) -> Result<ContentTag> {
+    async fn write_and_rename(
+        &self,
+        key: &ObjectKey,
+        path: &str,
+        len: Option<u64>,
+        body: ObjectBody,
+    ) -> Result<ContentTag> {
         let hidden = format!("{RESERVED}/{}", temp_name().display());
         let operator = &self.reached.operator;
         let result = match self.write(key, &hidden, len, body).await {
             Ok(tag) => {
                 let renamed = operator.rename(&hidden, path).await;
-                renamed.map(|()| tag).map_err(|source| failed("put", key.as_str(), source))
+                renamed
+                    .map(|()| tag)
+                    .map_err(|source| failed("put", key.as_str(), source))
             }
             Err(error) => Err(error),
         };
@@ -123,7 +152,9 @@ impl RemoteObjects {
 
 /// What OpenDAL found of a content's checksum.
 fn tag_of(found: &Metadata) -> ContentTag {
-    found.content_md5().map_or(ContentTag::Nothing, ContentTag::of_base64)
+    found
+        .content_md5()
+        .map_or(ContentTag::Nothing, ContentTag::of_base64)
 }
 
 fn info(key: ObjectKey, found: &Metadata) -> ObjectInfo {
@@ -144,7 +175,9 @@ impl Folders for Reached {
         let mut entries = Vec::new();
         while let Some(entry) = lister.try_next().await.map_err(lost)? {
             let (found, metadata) = entry.into_parts();
-            let name = found.strip_prefix(path).map(|name| name.trim_end_matches('/'));
+            let name = found
+                .strip_prefix(path)
+                .map(|name| name.trim_end_matches('/'));
             let Some(name) = name.filter(|name| !name.is_empty() && !name.contains('/')) else {
                 continue;
             };
@@ -182,7 +215,12 @@ impl ObjectService for RemoteObjects {
 
     async fn ready(&self) -> Result<bool> {
         let found = match self.directories() {
-            true => self.reached.operator.stat(&format!("{RESERVED}/")).await.map(drop),
+            true => self
+                .reached
+                .operator
+                .stat(&format!("{RESERVED}/"))
+                .await
+                .map(drop),
             false => self.first().await,
         };
         match found {
@@ -200,10 +238,17 @@ impl ObjectService for RemoteObjects {
         let operator = &self.reached.operator;
         let lost = |source| failed("prepare", "the root", source);
         operator.create_dir("/").await.map_err(lost)?;
-        operator.create_dir(&format!("{RESERVED}/")).await.map_err(lost)?;
+        operator
+            .create_dir(&format!("{RESERVED}/"))
+            .await
+            .map_err(lost)?;
         match self.ready().await? {
             true => Ok(()),
-            false => Err(Error::new(ErrorKind::Denied, "prepare", "the root cannot be created")),
+            false => Err(Error::new(
+                ErrorKind::Denied,
+                "prepare",
+                "the root cannot be created",
+            )),
         }
     }
 
@@ -221,8 +266,16 @@ impl ObjectService for RemoteObjects {
         if from >= found.len {
             return Ok(futures::stream::empty().boxed());
         }
-        let reader = self.reached.operator.reader(&self.path_of(key)?).await.map_err(lost)?;
-        let pieces = reader.into_bytes_stream(from..found.len).await.map_err(lost)?;
+        let reader = self
+            .reached
+            .operator
+            .reader(&self.path_of(key)?)
+            .await
+            .map_err(lost)?;
+        let pieces = reader
+            .into_bytes_stream(from..found.len)
+            .await
+            .map_err(lost)?;
         Ok(pieces.boxed())
     }
 
@@ -284,7 +337,9 @@ fn flat(reached: Arc<Reached>, prefix: String) -> BoxStream<'static, Result<Obje
         let infos = lister.map_err(|source| failed("ls", "the container", source));
         Ok::<_, Error>(infos.try_filter_map(move |entry| {
             let (path, found) = entry.into_parts();
-            let key = ObjectKey::new(path).ok().filter(|key| key.as_str().starts_with(&prefix));
+            let key = ObjectKey::new(path)
+                .ok()
+                .filter(|key| key.as_str().starts_with(&prefix));
             let key = key.filter(|_| found.mode() == EntryMode::FILE);
             futures::future::ready(Ok(key.map(|key| info(key, &found))))
         }))

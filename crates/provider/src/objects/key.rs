@@ -125,13 +125,34 @@ mod tests {
     fn what_is_dangerous_is_no_key() {
         let long = "k".repeat(KEY_LEN_MAX + 1);
         let bad = [
-            "", "..", ".", "../x", "a/../b", "a/./b", "a/..", "a\0b", ".dolium-raid",
-            ".dolium-raid/x", &long,
+            "",
+            "..",
+            ".",
+            "../x",
+            "a/../b",
+            "a/./b",
+            "a/..",
+            "a\0b",
+            ".dolium-raid",
+            ".dolium-raid/x",
+            &long,
         ];
         for text in bad {
             assert!(ObjectKey::new(text).is_err(), "{text:?} is no key");
         }
-        for text in ["a", "/a", "a//b", "a/", "é/ü", " a ", "..a", "a..", "x/.dolium-raid", "%", "a\\b"] {
+        for text in [
+            "a",
+            "/a",
+            "a//b",
+            "a/",
+            "é/ü",
+            " a ",
+            "..a",
+            "a..",
+            "x/.dolium-raid",
+            "%",
+            "a\\b",
+        ] {
             assert!(ObjectKey::new(text).is_ok(), "{text:?} is a key");
         }
     }

@@ -139,7 +139,11 @@ pub fn open_objects(settings: &ProviderSettings) -> Result<Arc<dyn ObjectService
 
 /// The refusal of a service whose access is not of single objects.
 pub(crate) fn no_access(why: &str) -> Error {
-    Error::new(ErrorKind::Unsupported, "acl", format!("not supported: {why}"))
+    Error::new(
+        ErrorKind::Unsupported,
+        "acl",
+        format!("not supported: {why}"),
+    )
 }
 
 /// The error of a stream that ended early or late, or was given up.

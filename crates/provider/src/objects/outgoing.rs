@@ -37,7 +37,11 @@ impl Outgoing {
 
     /// Whether the source failed. Asked first: the answer, if there is one, only tells of it.
     pub(crate) fn source_well(&self, key: &ObjectKey) -> Result<()> {
-        let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let fault = self
+            .fault
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         fault.map_or(Ok(()), |source| Err(bad_stream(key, source)))
     }
 

@@ -194,7 +194,11 @@ mod tests {
     fn etags_are_read_in_all_their_forms() {
         let md5 = ContentTag::of_etag(SUM);
         assert_eq!(md5.to_string(), SUM);
-        for text in [format!("\"{SUM}\""), SUM.to_uppercase(), format!(" \"{SUM}\" ")] {
+        for text in [
+            format!("\"{SUM}\""),
+            SUM.to_uppercase(),
+            format!(" \"{SUM}\" "),
+        ] {
             assert_eq!(ContentTag::of_etag(&text), md5, "{text}");
         }
         let parts = ContentTag::of_etag(&format!("\"{SUM}-12\""));
@@ -233,7 +237,10 @@ mod tests {
         assert_eq!(found.fits(&found.multipart), Some(true));
         assert_eq!(found.fits(&ContentTag::Multipart([0; 16], 2)), None);
         assert_eq!(found.fits(&ContentTag::Md5([0; 16])), Some(false));
-        assert_eq!(found.fits(&ContentTag::Md5(Md5::digest(&content).into())), Some(true));
+        assert_eq!(
+            found.fits(&ContentTag::Md5(Md5::digest(&content).into())),
+            Some(true)
+        );
     }
 
     const PART: u64 = crate::objects::PART_LEN_MIN;

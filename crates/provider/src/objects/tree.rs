@@ -47,7 +47,10 @@ pub(super) trait Folders: Send + Sync + 'static {
 type Waiting = Vec<(String, Resource)>;
 
 /// All objects whose keys begin with a prefix.
-pub(super) fn walk(folders: Arc<dyn Folders>, prefix: &str) -> BoxStream<'static, Result<ObjectInfo>> {
+pub(super) fn walk(
+    folders: Arc<dyn Folders>,
+    prefix: &str,
+) -> BoxStream<'static, Result<ObjectInfo>> {
     let prefix = prefix.to_owned();
     // The next is last.
     let begin: Waiting = vec![(String::new(), Resource::Folder)];
@@ -87,7 +90,11 @@ fn within(above: &str, mut entries: Vec<(String, Resource)>, prefix: &str) -> Wa
     entries.sort_unstable_by(|a, b| order(b).cmp(order(a)));
     let mut waiting = Vec::with_capacity(entries.len());
     for (name, resource) in entries {
-        let slash = if resource == Resource::Folder { "/" } else { "" };
+        let slash = if resource == Resource::Folder {
+            "/"
+        } else {
+            ""
+        };
         let path = format!("{above}{name}{slash}");
         if resource != Resource::Folder || may_hold(&path, prefix) {
             waiting.push((path, resource));
@@ -107,7 +114,11 @@ pub(super) fn may_hold(folder: &str, prefix: &str) -> bool {
 fn order((name, resource): &(String, Resource)) -> impl Iterator<Item = &u8> {
     let marks = name.bytes().all(|byte| byte == b'%');
     let bare = &name.as_bytes()[usize::from(marks)..];
-    let slash: &[u8] = if *resource == Resource::Folder { b"/" } else { b"" };
+    let slash: &[u8] = if *resource == Resource::Folder {
+        b"/"
+    } else {
+        b""
+    };
     bare.iter().chain(slash)
 }
 
@@ -142,18 +153,37 @@ mod tests {
     }
 
     async fn keys(files: &[&'static str], prefix: &str) -> Vec<String> {
-        let infos: Vec<ObjectInfo> = walk(Arc::new(Tree(files.to_vec())), prefix).try_collect().await.unwrap();
-        infos.into_iter().map(|info| info.key.as_str().to_owned()).collect()
+        let infos: Vec<ObjectInfo> = walk(Arc::new(Tree(files.to_vec())), prefix)
+            .try_collect()
+            .await
+            .unwrap();
+        infos
+            .into_iter()
+            .map(|info| info.key.as_str().to_owned())
+            .collect()
     }
 
     #[tokio::test]
     async fn keys_come_in_the_order_of_bytes() {
-        let files = ["b/x", "a/b", "a.txt", "a/%/c", "a/%", "a-b/c", "a0", "%/z", ".dolium-raid/t"];
+        let files = [
+            "b/x",
+            "a/b",
+            "a.txt",
+            "a/%/c",
+            "a/%",
+            "a-b/c",
+            "a0",
+            "%/z",
+            ".dolium-raid/t",
+        ];
         let found = keys(&files, "").await;
         let mut sorted = found.clone();
         sorted.sort_unstable();
         assert_eq!(found, sorted);
-        assert_eq!(found, ["/z", "a-b/c", "a.txt", "a/", "a//c", "a/b", "a0", "b/x"]);
+        assert_eq!(
+            found,
+            ["/z", "a-b/c", "a.txt", "a/", "a//c", "a/b", "a0", "b/x"]
+        );
         assert_eq!(keys(&files, "a/").await, ["a/", "a//c", "a/b"]);
         assert_eq!(keys(&files, "a/b").await, ["a/b"]);
     }

@@ -11,7 +11,6 @@ pub(crate) mod answer;
 mod objects;
 mod session;
 
-
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;

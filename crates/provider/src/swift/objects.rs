@@ -42,9 +42,16 @@ impl SwiftObjects {
     }
 
     /// Sends a request for an object that may be repeated.
-    async fn ask(&self, operation: &'static str, method: Method, key: &ObjectKey) -> Result<Response> {
+    async fn ask(
+        &self,
+        operation: &'static str,
+        method: Method,
+        key: &ObjectKey,
+    ) -> Result<Response> {
         let asked = (method, Some(key.as_str()));
-        self.container.send(operation, asked, OPERATION_TIMEOUT, |request| request).await
+        self.container
+            .send(operation, asked, OPERATION_TIMEOUT, |request| request)
+            .await
     }
 }
 
@@ -56,7 +63,9 @@ fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
 fn tag_of(response: &Response) -> ContentTag {
     let manifest = ["x-static-large-object", "x-object-manifest"];
     match header(response, "etag") {
-        Some(tag) if manifest.iter().all(|name| header(response, name).is_none()) => ContentTag::of_etag(tag),
+        Some(tag) if manifest.iter().all(|name| header(response, name).is_none()) => {
+            ContentTag::of_etag(tag)
+        }
         _ => ContentTag::Nothing,
     }
 }
@@ -68,7 +77,10 @@ impl ObjectService for SwiftObjects {
     }
 
     fn place(&self) -> String {
-        format!("swift container {}/{}", self.container.container, self.container.root)
+        format!(
+            "swift container {}/{}",
+            self.container.container, self.container.root
+        )
     }
 
     fn abilities(&self) -> ObjectAbilities {
@@ -81,7 +93,11 @@ impl ObjectService for SwiftObjects {
 
     async fn ready(&self) -> Result<bool> {
         let asked = (Method::HEAD, None);
-        match self.container.send("prepare", asked, OPERATION_TIMEOUT, |request| request).await {
+        match self
+            .container
+            .send("prepare", asked, OPERATION_TIMEOUT, |request| request)
+            .await
+        {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
@@ -90,7 +106,9 @@ impl ObjectService for SwiftObjects {
 
     async fn create(&self) -> Result<()> {
         let asked = (Method::PUT, None);
-        let made = self.container.send("prepare", asked, OPERATION_TIMEOUT, |request| request);
+        let made = self
+            .container
+            .send("prepare", asked, OPERATION_TIMEOUT, |request| request);
         made.await.map(drop)
     }
 
@@ -135,13 +153,16 @@ impl ObjectService for SwiftObjects {
             })
             .await?;
         let pieces = response.bytes_stream();
-        Ok(pieces.map_err(|error| std::io::Error::other(error.without_url())).boxed())
+        Ok(pieces
+            .map_err(|error| std::io::Error::other(error.without_url()))
+            .boxed())
     }
 
     async fn info(&self, key: &ObjectKey) -> Result<ObjectInfo> {
         let response = self.ask("info", Method::HEAD, key).await?;
         let len = header(&response, "content-length").and_then(|len| len.parse().ok());
-        let len = len.ok_or_else(|| Error::new(ErrorKind::Unexpected, "info", "no Content-Length"))?;
+        let len =
+            len.ok_or_else(|| Error::new(ErrorKind::Unexpected, "info", "no Content-Length"))?;
         let modified = header(&response, "last-modified");
         Ok(ObjectInfo {
             key: key.clone(),
@@ -164,7 +185,10 @@ impl ObjectService for SwiftObjects {
                 let last = page.iter().rev().find_map(|entry| entry.name.as_deref());
                 let last = last.and_then(|last| last.strip_prefix(&container.root));
                 let next = last.map(|last| Some(last.to_owned()));
-                let infos: Vec<_> = page.into_iter().filter_map(|entry| info(&container.root, entry)).collect();
+                let infos: Vec<_> = page
+                    .into_iter()
+                    .filter_map(|entry| info(&container.root, entry))
+                    .collect();
                 Ok::<_, Error>(Some((stream::iter(infos.into_iter().map(Ok)), next)))
             }
         });
@@ -182,7 +206,9 @@ impl ObjectService for SwiftObjects {
     }
 
     async fn set_access(&self, _: &ObjectKey, _: ObjectAccess) -> Result<()> {
-        Err(no_access("Swift's access lists are of containers, not of objects"))
+        Err(no_access(
+            "Swift's access lists are of containers, not of objects",
+        ))
     }
 }
 

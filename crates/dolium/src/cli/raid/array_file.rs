@@ -58,8 +58,11 @@ pub(super) fn open(file: Option<&Path>, without: &[String]) -> Result<Raid> {
         LayoutName::Mirror => Layout::Mirror,
         LayoutName::Plain => Layout::Plain,
     };
-    let services: Vec<ServiceSettings> =
-        array.services.into_iter().map(settings).collect::<Result<_>>()?;
+    let services: Vec<ServiceSettings> = array
+        .services
+        .into_iter()
+        .map(settings)
+        .collect::<Result<_>>()?;
     let raid = Raid::open(&array.name, layout, &services)
         .with_context(|| format!("in the array file {}", file.display()))?;
     Ok(raid.without(without)?)
@@ -77,7 +80,12 @@ fn parse(text: &str) -> Result<ArrayFile> {
 }
 
 fn settings(service: ServiceEntry) -> Result<ServiceSettings> {
-    let ServiceEntry { name, kind, options, checksums } = service;
+    let ServiceEntry {
+        name,
+        kind,
+        options,
+        checksums,
+    } = service;
     let mut resolved = BTreeMap::new();
     for (option, value) in options {
         let value = value
@@ -85,8 +93,15 @@ fn settings(service: ServiceEntry) -> Result<ServiceSettings> {
             .with_context(|| format!("service {name}, option {option}"))?;
         resolved.insert(option, value);
     }
-    let provider = ProviderSettings { kind, options: resolved };
-    Ok(ServiceSettings { name, provider, checksums })
+    let provider = ProviderSettings {
+        kind,
+        options: resolved,
+    };
+    Ok(ServiceSettings {
+        name,
+        provider,
+        checksums,
+    })
 }
 
 #[cfg(test)]
@@ -99,7 +114,10 @@ mod tests {
                     options = { secret_access_key = \"hush\", bucket = [] }\n";
         let told = format!("{:#}", parse(text).unwrap_err());
         assert!(told.contains("line 6") && !told.contains("hush"), "{told}");
-        let told = format!("{:#}", parse("name = \"a\"\nlayout = \"raid5\"\n").unwrap_err());
+        let told = format!(
+            "{:#}",
+            parse("name = \"a\"\nlayout = \"raid5\"\n").unwrap_err()
+        );
         assert!(told.contains("line 2") && told.contains("mirror"), "{told}");
     }
 
@@ -120,7 +138,12 @@ mod tests {
         std::fs::write(&file, &text).unwrap();
         let raid = open(Some(&file), &[]).unwrap();
         assert_eq!(raid.services().len(), 2);
-        assert!(raid.services()[1].objects.place().contains("dolium-raid-photos-"));
+        assert!(
+            raid.services()[1]
+                .objects
+                .place()
+                .contains("dolium-raid-photos-")
+        );
         assert!(!format!("{raid:?}").contains("hush"));
         let alone = open(Some(&file), &["disk".to_owned()]).unwrap();
         assert_eq!(alone.services().len(), 1);

@@ -89,7 +89,11 @@ impl Check {
             })),
             false => output::line(summary(objects, wrong, by_size, faulty)),
         }
-        Ok(if wrong > 0 || faulty { Outcome::Wrong } else { Outcome::Well })
+        Ok(if wrong > 0 || faulty {
+            Outcome::Wrong
+        } else {
+            Outcome::Well
+        })
     }
 }
 
@@ -108,10 +112,19 @@ fn summary(objects: u64, wrong: u64, by_size: u64, faulty: bool) -> String {
 
 impl Repair {
     pub(super) async fn run(self, array: &Raid, json: bool) -> Result<Outcome> {
-        let from = self.from.as_deref().map(|name| array.service(name)).transpose()?;
+        let from = self
+            .from
+            .as_deref()
+            .map(|name| array.service(name))
+            .transpose()?;
         let bars = Bars::of_bytes(array, None, json);
         let stop = stopped_by_signals();
-        let mending = Mending { dry_run: self.dry_run, from, watch: &bars, stop: &stop };
+        let mending = Mending {
+            dry_run: self.dry_run,
+            from,
+            watch: &bars,
+            stop: &stop,
+        };
         let mut rows = array.rows(&self.prefix);
         let mut under_way = FuturesUnordered::new();
         let mut tally = Mends::default();
@@ -120,7 +133,9 @@ impl Repair {
                 let Some(row) = rows.next().await else { break };
                 under_way.push(mend(array, row, self.read, &mending));
             }
-            let Some((row, mended)) = under_way.next().await else { break };
+            let Some((row, mended)) = under_way.next().await else {
+                break;
+            };
             bars.above(|| tally.take(array, &row, mended, self.dry_run, json));
         }
         bars.clear();
@@ -156,7 +171,14 @@ struct Mends {
 
 impl Mends {
     /// Takes and tells one.
-    fn take(&mut self, array: &Raid, row: &Row, mended: dolium_raid::Result<Mended>, dry: bool, json: bool) {
+    fn take(
+        &mut self,
+        array: &Raid,
+        row: &Row,
+        mended: dolium_raid::Result<Mended>,
+        dry: bool,
+        json: bool,
+    ) {
         let key = printable(row.key.as_str());
         let (text, record) = match mended {
             Ok(Mended::Well) => return,
@@ -164,7 +186,9 @@ impl Mends {
                 let failed: Vec<(usize, ServiceError)> = outcomes
                     .iter()
                     .filter(|outcome| outcome.result.is_err())
-                    .filter_map(|outcome| Some((outcome.service, clone_of(outcome.result.as_ref().err()?))))
+                    .filter_map(|outcome| {
+                        Some((outcome.service, clone_of(outcome.result.as_ref().err()?)))
+                    })
                     .collect();
                 let well: Vec<usize> = outcomes
                     .iter()
@@ -181,17 +205,26 @@ impl Mends {
             Ok(Mended::Tie(between)) => {
                 self.left += 1;
                 let names = names(array, &between);
-                (format!("{key}: tie between {names}; say --from SERVICE"), json!({ "tie": names }))
+                (
+                    format!("{key}: tie between {names}; say --from SERVICE"),
+                    json!({ "tie": names }),
+                )
             }
             Ok(Mended::Unknown(services)) => {
                 self.left += 1;
                 let names = names(array, &services);
-                (format!("{key}: left, because {names} could not be asked"), json!({ "unknown": names }))
+                (
+                    format!("{key}: left, because {names} could not be asked"),
+                    json!({ "unknown": names }),
+                )
             }
             Ok(Mended::Lost(faults)) => {
                 self.left += 1;
                 let said = said(array, &faults);
-                (format!("{key}: no complete copy ({said})"), json!({ "lost": said }))
+                (
+                    format!("{key}: no complete copy ({said})"),
+                    json!({ "lost": said }),
+                )
             }
             Err(error) => {
                 self.left += 1;
@@ -208,10 +241,18 @@ impl Mends {
         let (copied, left) = (self.copied, self.left);
         let would = if dry { "would be " } else { "" };
         match json {
-            true => output::json(&json!({ "summary": { "copied": copied, "left": left, "dry_run": dry } })),
-            false => output::line(format!("repair: {copied} {would}copied, {left} left as they are")),
+            true => output::json(
+                &json!({ "summary": { "copied": copied, "left": left, "dry_run": dry } }),
+            ),
+            false => output::line(format!(
+                "repair: {copied} {would}copied, {left} left as they are"
+            )),
         }
-        Ok(if left > 0 || faulty { Outcome::Wrong } else { Outcome::Well })
+        Ok(if left > 0 || faulty {
+            Outcome::Wrong
+        } else {
+            Outcome::Well
+        })
     }
 }
 
@@ -221,7 +262,9 @@ fn clone_of(error: &ServiceError) -> ServiceError {
 }
 
 fn said(array: &Raid, faults: &[(usize, ServiceError)]) -> String {
-    let said = faults.iter().map(|(at, fault)| format!("{}: {fault}", array.services()[*at].name));
+    let said = faults
+        .iter()
+        .map(|(at, fault)| format!("{}: {fault}", array.services()[*at].name));
     said.collect::<Vec<_>>().join("; ")
 }
 
@@ -243,6 +286,9 @@ fn copied(
     if !faults.is_empty() {
         text.push_str(&format!("; failed: {faults}"));
     }
-    let to: Vec<&str> = well.iter().map(|at| array.services()[*at].name.as_str()).collect();
+    let to: Vec<&str> = well
+        .iter()
+        .map(|at| array.services()[*at].name.as_str())
+        .collect();
     (text, json!({ "from": source, "to": to, "failed": faults }))
 }

@@ -38,9 +38,15 @@ impl Get {
         let stop = stopped_by_signals();
         let to_output = self.file.as_deref() == Some(Path::new("-"));
         let got = if to_output {
-            let mut sink = Output { out: super::stream_of(std::io::stdout())?, begun: false };
+            let mut sink = Output {
+                out: super::stream_of(std::io::stdout())?,
+                begun: false,
+            };
             let got = array.get(&key, from, &mut sink, &bars, &stop).await;
-            sink.out.flush().await.context("cannot write to standard output")?;
+            sink.out
+                .flush()
+                .await
+                .context("cannot write to standard output")?;
             got
         } else {
             let target = target(&key, self.file)?;
@@ -66,15 +72,25 @@ fn tell(array: &Raid, key: &ObjectKey, got: &Got, json: bool, to_output: bool) {
     }
     if !got.unknown.is_empty() {
         let unknown = names(array, &got.unknown);
-        output::note(format!("{key}: {unknown} could not be asked and may have something newer"));
+        output::note(format!(
+            "{key}: {unknown} could not be asked and may have something newer"
+        ));
     }
-    let how = if got.verified { "verified" } else { "no checksum to compare with" };
+    let how = if got.verified {
+        "verified"
+    } else {
+        "no checksum to compare with"
+    };
     let from = names(array, &got.from);
     match (json, to_output) {
         // Standard output is the object's.
         (_, true) => output::note(format!("{key}: {} bytes from {from}, {how}", got.len)),
         (true, false) => {
-            let from: Vec<&str> = got.from.iter().map(|at| array.services()[*at].name.as_str()).collect();
+            let from: Vec<&str> = got
+                .from
+                .iter()
+                .map(|at| array.services()[*at].name.as_str())
+                .collect();
             output::json(&json!({
                 "key": key.as_str(), "len": got.len, "verified": got.verified, "from": from,
             }));
@@ -105,10 +121,19 @@ struct File {
 
 impl File {
     async fn create(target: PathBuf) -> Result<Self> {
-        let name = target.file_name().with_context(|| format!("{} is no file", target.display()))?;
+        let name = target
+            .file_name()
+            .with_context(|| format!("{} is no file", target.display()))?;
         let temp = format!(".{}.dolium-{}", name.to_string_lossy(), std::process::id());
         // Names may be as long as the file system takes; the temporary one need not show all of it.
-        let temp: String = temp.chars().rev().take(60).collect::<Vec<_>>().into_iter().rev().collect();
+        let temp: String = temp
+            .chars()
+            .rev()
+            .take(60)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .collect();
         let temp = target.with_file_name(format!(".{}", temp.trim_start_matches('.')));
         let file = tokio::fs::File::create(&temp)
             .await
@@ -121,8 +146,14 @@ impl File {
             self.file.flush().await?;
             self.file.sync_all().await?;
             tokio::fs::rename(&self.temp, &self.target).await?;
-            let parent = self.target.parent().filter(|parent| !parent.as_os_str().is_empty());
-            tokio::fs::File::open(parent.unwrap_or(Path::new("."))).await?.sync_all().await
+            let parent = self
+                .target
+                .parent()
+                .filter(|parent| !parent.as_os_str().is_empty());
+            tokio::fs::File::open(parent.unwrap_or(Path::new(".")))
+                .await?
+                .sync_all()
+                .await
         };
         let kept: io::Result<()> = kept.await;
         if let Err(error) = kept {

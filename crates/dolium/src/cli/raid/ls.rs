@@ -35,7 +35,11 @@ impl Ls {
             }
         }
         let faulty = tell_faults(array, &rows, json)?;
-        Ok(if deviating || faulty { Outcome::Wrong } else { Outcome::Well })
+        Ok(if deviating || faulty {
+            Outcome::Wrong
+        } else {
+            Outcome::Well
+        })
     }
 }
 
@@ -107,7 +111,10 @@ pub(super) fn printable(key: &str) -> String {
 /// How services deviate, in words.
 pub(super) fn deviations(array: &Raid, judged: &Judgement) -> Vec<String> {
     let of = |wanted: Deviation| -> Vec<usize> {
-        let found = judged.deviations.iter().filter(|(_, deviation)| *deviation == wanted);
+        let found = judged
+            .deviations
+            .iter()
+            .filter(|(_, deviation)| *deviation == wanted);
         found.map(|(at, _)| *at).collect()
     };
     let kinds = [
@@ -143,7 +150,10 @@ pub(super) fn record(array: &Raid, row: &Row, judged: &Judgement) -> Value {
     let copies: serde_json::Map<String, Value> = copies.collect();
     let of = |at: &usize| array.services()[*at].name.clone();
     let of_kind = |wanted: Deviation| -> Vec<String> {
-        let found = judged.deviations.iter().filter(|(_, deviation)| *deviation == wanted);
+        let found = judged
+            .deviations
+            .iter()
+            .filter(|(_, deviation)| *deviation == wanted);
         found.map(|(at, _)| of(at)).collect()
     };
     let tie: Vec<String> = match &judged.remedy {

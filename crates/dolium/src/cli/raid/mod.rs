@@ -77,7 +77,11 @@ enum Verb {
 impl Raid {
     pub(super) async fn run(self) -> Result<Outcome> {
         let Self { common, verb } = self;
-        let Common { array, without, json } = common;
+        let Common {
+            array,
+            without,
+            json,
+        } = common;
         let array = array_file::open(array.as_deref(), &without)?;
         match verb {
             Verb::Put(put) => put.run(&array, json).await,
@@ -100,9 +104,10 @@ fn stopped_by_signals() -> CancellationToken {
     let stop = CancellationToken::new();
     let token = stop.clone();
     tokio::spawn(async move {
-        let (Ok(mut interrupt), Ok(mut terminate)) =
-            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
+        let (Ok(mut interrupt), Ok(mut terminate)) = (
+            signal(SignalKind::interrupt()),
+            signal(SignalKind::terminate()),
+        ) else {
             return;
         };
         for first in [true, false] {
@@ -127,6 +132,9 @@ fn stream_of(standard: impl std::os::fd::AsFd) -> Result<tokio::fs::File> {
 
 /// The names of some services.
 fn names(array: &Array, services: &[usize]) -> String {
-    let names: Vec<&str> = services.iter().map(|at| array.services()[*at].name.as_str()).collect();
+    let names: Vec<&str> = services
+        .iter()
+        .map(|at| array.services()[*at].name.as_str())
+        .collect();
     names.join(", ")
 }

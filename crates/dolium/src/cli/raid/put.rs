@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::bars::Bars;
 use super::report::{self, Tally};
-use super::{stopped_by_signals, stream_of};
 use super::walk::{self, Item, Named};
+use super::{stopped_by_signals, stream_of};
 use crate::cli::{Outcome, output};
 
 /// Files that are under way at the same time.

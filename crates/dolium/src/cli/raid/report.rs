@@ -32,7 +32,11 @@ impl Tally {
         for outcome in outcomes {
             match &outcome.result {
                 Ok(()) => self.well += 1,
-                Err(error) if error.kind() == ErrorKind::Unsupported && error.operation() == "acl" => lacking += 1,
+                Err(error)
+                    if error.kind() == ErrorKind::Unsupported && error.operation() == "acl" =>
+                {
+                    lacking += 1
+                }
                 Err(_) => self.failed += 1,
             }
         }
@@ -52,18 +56,33 @@ impl Tally {
 }
 
 /// Prints what services made of one operation on `key`.
-pub(super) fn outcomes(array: &Raid, key: &str, more: &Value, outcomes: &[ServiceOutcome], as_json: bool) {
+pub(super) fn outcomes(
+    array: &Raid,
+    key: &str,
+    more: &Value,
+    outcomes: &[ServiceOutcome],
+    as_json: bool,
+) {
     if as_json {
         let mut record = more.as_object().cloned().unwrap_or_default();
         record.insert("key".to_owned(), json!(key));
-        record.insert("services".to_owned(), Value::Object(by_service(array, outcomes)));
+        record.insert(
+            "services".to_owned(),
+            Value::Object(by_service(array, outcomes)),
+        );
         return output::json(&record);
     }
-    let well = outcomes.iter().filter(|outcome| outcome.result.is_ok()).count();
+    let well = outcomes
+        .iter()
+        .filter(|outcome| outcome.result.is_ok())
+        .count();
     output::line(format!("{key}: {well} of {} services", outcomes.len()));
     for outcome in outcomes {
         if let Err(error) = &outcome.result {
-            output::line(format!("  {}: {error}", array.services()[outcome.service].name));
+            output::line(format!(
+                "  {}: {error}",
+                array.services()[outcome.service].name
+            ));
         }
     }
 }

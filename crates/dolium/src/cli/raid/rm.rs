@@ -65,7 +65,10 @@ async fn all(array: &Raid, sure: bool, json: bool) -> Result<Outcome> {
                 "error": fault.as_ref().map(ToString::to_string),
             })),
             (false, None) => output::line(format!("{name}: {} objects removed", emptied.removed)),
-            (false, Some(fault)) => output::line(format!("{name}: {} objects removed, then: {fault}", emptied.removed)),
+            (false, Some(fault)) => output::line(format!(
+                "{name}: {} objects removed, then: {fault}",
+                emptied.removed
+            )),
         }
     }
     tally.outcome("rm --all")
@@ -74,15 +77,24 @@ async fn all(array: &Raid, sure: bool, json: bool) -> Result<Outcome> {
 /// Asks whoever sits there.
 fn confirm(array: &Raid) -> Result<()> {
     if !std::io::stdin().is_terminal() {
-        bail!("nobody is there to be asked: say --yes to remove all objects of {}", array.name());
+        bail!(
+            "nobody is there to be asked: say --yes to remove all objects of {}",
+            array.name()
+        );
     }
-    output::note(format!("This removes all objects of {} from:", array.name()));
+    output::note(format!(
+        "This removes all objects of {} from:",
+        array.name()
+    ));
     for service in array.services() {
         output::note(format!("  {}  {}", service.name, service.objects.place()));
     }
     output::note("Type the array's name to go on:");
     let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).context("no answer")?;
+    std::io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .context("no answer")?;
     match answer.trim() == array.name() {
         true => Ok(()),
         false => bail!("nothing was removed"),

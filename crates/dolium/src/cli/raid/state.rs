@@ -14,7 +14,11 @@ pub(super) async fn status(array: &Raid, as_json: bool) -> Result<Outcome> {
         Layout::Plain => "plain",
     };
     if !as_json {
-        output::line(format!("{}: {layout}, {} services", array.name(), array.services().len()));
+        output::line(format!(
+            "{}: {layout}, {} services",
+            array.name(),
+            array.services().len()
+        ));
     }
     let mut tally = Tally::default();
     for (service, state) in array.services().iter().zip(array.states().await) {
@@ -29,8 +33,16 @@ pub(super) async fn status(array: &Raid, as_json: bool) -> Result<Outcome> {
             Ok(true) => tally.well(),
             _ => tally.failed(),
         }
-        let checksums = if abilities.listed_checksums { "checksums" } else { "sizes only" };
-        let (name, kind, place) = (&service.name, service.objects.kind(), service.objects.place());
+        let checksums = if abilities.listed_checksums {
+            "checksums"
+        } else {
+            "sizes only"
+        };
+        let (name, kind, place) = (
+            &service.name,
+            service.objects.kind(),
+            service.objects.place(),
+        );
         if as_json {
             output::json(&json!({
                 "service": name, "kind": kind, "place": place, "ready": state.ready.as_ref().ok(),
@@ -38,7 +50,9 @@ pub(super) async fn status(array: &Raid, as_json: bool) -> Result<Outcome> {
                 "listed_checksums": abilities.listed_checksums, "acl": abilities.access,
             }));
         } else {
-            output::line(format!("  {name}  {kind}  {place}  {checksums}  {millis} ms  {word}"));
+            output::line(format!(
+                "  {name}  {kind}  {place}  {checksums}  {millis} ms  {word}"
+            ));
         }
     }
     tally.outcome("status")
@@ -54,7 +68,8 @@ pub(super) async fn test(array: &Raid, as_json: bool) -> Result<Outcome> {
         }
         let steps = probe.steps.iter();
         if as_json {
-            let steps = steps.map(|step| (step.name.to_owned(), json!(step.took.as_millis() as u64)));
+            let steps =
+                steps.map(|step| (step.name.to_owned(), json!(step.took.as_millis() as u64)));
             let steps: serde_json::Map<String, Value> = steps.collect();
             let fault = probe.fault.as_ref().map(failure);
             output::json(&json!({
@@ -64,7 +79,11 @@ pub(super) async fn test(array: &Raid, as_json: bool) -> Result<Outcome> {
         }
         let steps = steps.map(|step| format!("{} {} ms", step.name, step.took.as_millis()));
         let mut said: Vec<String> = steps.collect();
-        said.push(probe.fault.map_or_else(|| "ok".to_owned(), |fault| fault.to_string()));
+        said.push(
+            probe
+                .fault
+                .map_or_else(|| "ok".to_owned(), |fault| fault.to_string()),
+        );
         output::line(format!("{}: {}", service.name, said.join(", ")));
     }
     tally.outcome("test")

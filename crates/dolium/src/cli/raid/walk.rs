@@ -41,7 +41,10 @@ pub(super) fn named(words: &[String], prefix: Option<&str>, recursive: bool) -> 
     if files.len() > 1 && !below {
         bail!("the last word is the key; for several files it must end in \"/\", or say --prefix");
     }
-    files.iter().map(|word| one(word, target.as_deref(), below, recursive)).collect()
+    files
+        .iter()
+        .map(|word| one(word, target.as_deref(), below, recursive))
+        .collect()
 }
 
 fn one(word: &str, target: Option<&str>, below: bool, recursive: bool) -> Result<Named> {
@@ -54,9 +57,12 @@ fn one(word: &str, target: Option<&str>, below: bool, recursive: bool) -> Result
     let path = PathBuf::from(word);
     let found = std::fs::metadata(&path).with_context(|| format!("cannot read {word}"))?;
     let name = || -> Result<String> {
-        let full = path.canonicalize().with_context(|| format!("cannot read {word}"))?;
+        let full = path
+            .canonicalize()
+            .with_context(|| format!("cannot read {word}"))?;
         let name = full.file_name().and_then(|name| name.to_str());
-        name.map(str::to_owned).ok_or_else(|| anyhow!("{word} has no name that could be a key"))
+        name.map(str::to_owned)
+            .ok_or_else(|| anyhow!("{word} has no name that could be a key"))
     };
     let key = match target {
         None => name()?,
@@ -69,19 +75,25 @@ fn one(word: &str, target: Option<&str>, below: bool, recursive: bool) -> Result
     if !recursive {
         bail!("{word} is a directory: say -r to put all that is in it");
     }
-    let slash = if key.is_empty() || key.ends_with('/') { "" } else { "/" };
+    let slash = if key.is_empty() || key.ends_with('/') {
+        ""
+    } else {
+        "/"
+    };
     Ok(Named::Tree(path, format!("{key}{slash}")))
 }
 
 /// All items, one by one. What cannot be put is an error among them.
 pub(super) fn items(named: Vec<Named>) -> impl Iterator<Item = Result<Item>> {
-    named.into_iter().flat_map(|named| -> Box<dyn Iterator<Item = Result<Item>> + Send> {
-        match named {
-            Named::File(path, key) => Box::new(std::iter::once(item(Some(path), key))),
-            Named::Input(key) => Box::new(std::iter::once(item(None, key))),
-            Named::Tree(path, prefix) => Box::new(Tree::new(path, prefix)),
-        }
-    })
+    named
+        .into_iter()
+        .flat_map(|named| -> Box<dyn Iterator<Item = Result<Item>> + Send> {
+            match named {
+                Named::File(path, key) => Box::new(std::iter::once(item(Some(path), key))),
+                Named::Input(key) => Box::new(std::iter::once(item(None, key))),
+                Named::Tree(path, prefix) => Box::new(Tree::new(path, prefix)),
+            }
+        })
 }
 
 fn item(file: Option<PathBuf>, key: String) -> Result<Item> {
@@ -97,7 +109,10 @@ struct Tree {
 
 impl Tree {
     fn new(path: PathBuf, prefix: String) -> Self {
-        let mut tree = Self { levels: Vec::new(), unread: None };
+        let mut tree = Self {
+            levels: Vec::new(),
+            unread: None,
+        };
         tree.enter(&path, prefix);
         tree
     }
@@ -113,7 +128,11 @@ impl Tree {
         }
     }
 
-    fn take(&mut self, entry: std::io::Result<std::fs::DirEntry>, prefix: &str) -> Option<Result<Item>> {
+    fn take(
+        &mut self,
+        entry: std::io::Result<std::fs::DirEntry>,
+        prefix: &str,
+    ) -> Option<Result<Item>> {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => return Some(Err(error.into())),
@@ -125,7 +144,10 @@ impl Tree {
         };
         let name = entry.file_name();
         let Some(name) = name.to_str() else {
-            return Some(Err(anyhow!("{}: its name is no text, so it has no key", path.display())));
+            return Some(Err(anyhow!(
+                "{}: its name is no text, so it has no key",
+                path.display()
+            )));
         };
         let key = format!("{prefix}{name}");
         if kind.is_dir() {
@@ -185,7 +207,10 @@ mod tests {
         assert_eq!(keys(&[&a, "k"], None, false).unwrap(), ["k"]);
         assert_eq!(keys(&[&a, &b, "p/"], None, false).unwrap(), ["p/a", "p/b"]);
         assert_eq!(keys(&[&a, &b], Some("p-"), false).unwrap(), ["p-a", "p-b"]);
-        assert_eq!(keys(&[&tree], None, true).unwrap(), ["tree/c", "tree/sub/d"]);
+        assert_eq!(
+            keys(&[&tree], None, true).unwrap(),
+            ["tree/c", "tree/sub/d"]
+        );
         assert_eq!(keys(&[&tree, "x"], None, true).unwrap(), ["x/c", "x/sub/d"]);
         assert_eq!(keys(&[&tree], Some(""), true).unwrap(), ["c", "sub/d"]);
         assert_eq!(keys(&["-", "k"], None, false).unwrap(), ["k"]);

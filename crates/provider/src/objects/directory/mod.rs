@@ -93,10 +93,17 @@ impl Root {
         match std::fs::symlink_metadata(&self.hidden) {
             Ok(_) => Ok(()),
             Err(source) if source.kind() == io::ErrorKind::NotFound => {
-                let why = format!("{} is not there or was never prepared (unmounted?)", self.path.display());
+                let why = format!(
+                    "{} is not there or was never prepared (unmounted?)",
+                    self.path.display()
+                );
                 Err(Error::new(ErrorKind::Unavailable, operation, why).with_source(source))
             }
-            Err(source) => Err(Error::from_io(operation, self.path.display().to_string(), source)),
+            Err(source) => Err(Error::from_io(
+                operation,
+                self.path.display().to_string(),
+                source,
+            )),
         }
     }
 
@@ -235,7 +242,10 @@ mod tests {
     }
 
     fn body(pieces: &[&'static [u8]]) -> ObjectBody {
-        let pieces: Vec<_> = pieces.iter().map(|piece| Ok(Bytes::from_static(piece))).collect();
+        let pieces: Vec<_> = pieces
+            .iter()
+            .map(|piece| Ok(Bytes::from_static(piece)))
+            .collect();
         stream::iter(pieces).boxed()
     }
 
@@ -249,7 +259,13 @@ mod tests {
     }
 
     async fn content(objects: &DirectoryObjects, name: &str, from: u64) -> Vec<u8> {
-        let pieces: Vec<Bytes> = objects.read(&key(name), from).await.unwrap().try_collect().await.unwrap();
+        let pieces: Vec<Bytes> = objects
+            .read(&key(name), from)
+            .await
+            .unwrap()
+            .try_collect()
+            .await
+            .unwrap();
         pieces.concat()
     }
 
@@ -258,10 +274,16 @@ mod tests {
         let (_dir, objects) = made().await;
         let keys = ["/z", "a//b", "a/b", "a.txt", "c/", "a0", "é", "b/c/d"];
         for name in keys {
-            objects.put(&key(name), Some(4), body(&[b"ab", b"cd"])).await.unwrap();
+            objects
+                .put(&key(name), Some(4), body(&[b"ab", b"cd"]))
+                .await
+                .unwrap();
             assert_eq!(content(&objects, name, 1).await, b"bcd");
         }
-        objects.put(&key("a0"), None, body(&[b"new"])).await.unwrap();
+        objects
+            .put(&key("a0"), None, body(&[b"new"]))
+            .await
+            .unwrap();
         assert_eq!(content(&objects, "a0", 0).await, b"new");
         let listed: Vec<ObjectInfo> = objects.list("").try_collect().await.unwrap();
         let names: Vec<&str> = listed.iter().map(|info| info.key.as_str()).collect();
@@ -274,7 +296,14 @@ mod tests {
             objects.remove(&key(name)).await.unwrap();
             objects.remove(&key(name)).await.unwrap();
         }
-        assert!(objects.list("").try_collect::<Vec<_>>().await.unwrap().is_empty());
+        assert!(
+            objects
+                .list("")
+                .try_collect::<Vec<_>>()
+                .await
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[tokio::test]
@@ -283,7 +312,10 @@ mod tests {
         objects.put(&key("x"), None, body(&[b"old"])).await.unwrap();
         let broken = stream::iter([Ok(Bytes::from_static(b"ne")), Err(io::Error::other("gone"))]);
         assert!(objects.put(&key("x"), None, broken.boxed()).await.is_err());
-        let short = objects.put(&key("x"), Some(9), body(&[b"short"])).await.unwrap_err();
+        let short = objects
+            .put(&key("x"), Some(9), body(&[b"short"]))
+            .await
+            .unwrap_err();
         assert_eq!(short.kind(), ErrorKind::Conflict);
         assert_eq!(content(&objects, "x", 0).await, b"old");
         let hidden = dir.path().join("root").join(RESERVED);
@@ -301,12 +333,25 @@ mod tests {
         let errors = [
             objects.info(&through).await.unwrap_err(),
             objects.read(&through, 0).await.err().unwrap(),
-            objects.put(&through, None, body(&[b"x"])).await.unwrap_err(),
+            objects
+                .put(&through, None, body(&[b"x"]))
+                .await
+                .unwrap_err(),
             objects.remove(&through).await.unwrap_err(),
         ];
-        assert!(errors.iter().all(|error| error.kind() == ErrorKind::Denied), "{errors:?}");
+        assert!(
+            errors.iter().all(|error| error.kind() == ErrorKind::Denied),
+            "{errors:?}"
+        );
         assert_eq!(std::fs::read(outside.join("secret")).unwrap(), b"hush");
-        assert!(objects.list("").try_collect::<Vec<_>>().await.unwrap().is_empty());
+        assert!(
+            objects
+                .list("")
+                .try_collect::<Vec<_>>()
+                .await
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[tokio::test]

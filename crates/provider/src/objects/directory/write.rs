@@ -117,7 +117,9 @@ impl Root {
                 }
             }
         }
-        let above = parent.ancestors().take_while(|path| path.starts_with(&self.path));
+        let above = parent
+            .ancestors()
+            .take_while(|path| path.starts_with(&self.path));
         above.map(sync_directory).collect()
     }
 
@@ -159,7 +161,10 @@ impl Root {
 }
 
 fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }
 
 /// Creates a directory and its ancestors, each synced into its parent.
@@ -181,7 +186,9 @@ fn create_synced(path: &Path) -> io::Result<()> {
 /// A name that no other write uses: when, who, and a count.
 pub(in crate::objects) fn temp_name() -> PathBuf {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let count = NEXT.fetch_add(1, Ordering::Relaxed);
     format!("{:x}-{}-{count}", now.as_nanos(), std::process::id()).into()
 }

@@ -74,7 +74,8 @@ fn sorted(all: BoxStream<'static, Result<ObjectInfo>>) -> BoxStream<'static, Res
     let whole = async move {
         let mut infos: Vec<ObjectInfo> = all.take(UNORDERED_MAX + 1).try_collect().await?;
         if infos.len() > UNORDERED_MAX {
-            let why = format!("more than {UNORDERED_MAX} keys of a service that does not order them");
+            let why =
+                format!("more than {UNORDERED_MAX} keys of a service that does not order them");
             return Err(Error::new(ErrorKind::Unsupported, "ls", why));
         }
         infos.sort_unstable_by(|a, b| a.key.cmp(&b.key));
@@ -94,7 +95,9 @@ async fn page(
         ("encoding-type", "url".to_owned()),
         ("prefix", prefix.to_owned()),
     ];
-    asked.query.extend(token.map(|token| ("continuation-token", token)));
+    asked
+        .query
+        .extend(token.map(|token| ("continuation-token", token)));
     let response = client.send(asked).await?;
     let body = body_of("ls", "the bucket", response, PAGE_LEN_MAX).await?;
     let page: Page = quick_xml::de::from_reader(&body[..]).map_err(|source| {
@@ -102,7 +105,10 @@ async fn page(
         Error::new(ErrorKind::Unexpected, "ls", why).with_source(source)
     })?;
     let encoded = page.encoding_type.as_deref() == Some("url");
-    let infos = page.contents.into_iter().filter_map(|entry| info(&client.root, entry, encoded));
+    let infos = page
+        .contents
+        .into_iter()
+        .filter_map(|entry| info(&client.root, entry, encoded));
     let next = page.next_continuation_token.filter(|_| page.is_truncated);
     Ok((infos.collect(), next))
 }
@@ -111,7 +117,10 @@ fn info(root: &str, entry: Entry, encoded: bool) -> Option<ObjectInfo> {
     let key = match encoded {
         true => {
             let spaced = entry.key.replace('+', " ");
-            percent_encoding::percent_decode_str(&spaced).decode_utf8().ok()?.into_owned()
+            percent_encoding::percent_decode_str(&spaced)
+                .decode_utf8()
+                .ok()?
+                .into_owned()
         }
         false => entry.key,
     };
@@ -119,7 +128,9 @@ fn info(root: &str, entry: Entry, encoded: bool) -> Option<ObjectInfo> {
     Some(ObjectInfo {
         key: ObjectKey::new(key.strip_prefix(root)?).ok()?,
         len: entry.size,
-        tag: entry.tag.map_or(ContentTag::Nothing, |tag| ContentTag::of_etag(&tag)),
+        tag: entry
+            .tag
+            .map_or(ContentTag::Nothing, |tag| ContentTag::of_etag(&tag)),
         modified: modified.map(Into::into),
     })
 }
@@ -139,8 +150,11 @@ mod tests {
         let page: Page = quick_xml::de::from_str(text).unwrap();
         assert_eq!(page.next_continuation_token.as_deref(), Some("t&1"));
         assert!(page.is_truncated);
-        let infos: Vec<ObjectInfo> =
-            page.contents.into_iter().filter_map(|entry| info("r/", entry, true)).collect();
+        let infos: Vec<ObjectInfo> = page
+            .contents
+            .into_iter()
+            .filter_map(|entry| info("r/", entry, true))
+            .collect();
         // The root itself and what lies beside it have no keys of ours.
         assert_eq!(infos.len(), 1);
         assert_eq!(infos[0].key.as_str(), "a b+\u{1}");

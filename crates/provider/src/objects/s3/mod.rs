@@ -74,7 +74,11 @@ impl ObjectService for S3Objects {
     }
 
     async fn ready(&self) -> Result<bool> {
-        match self.client.send(Asked::of_bucket("prepare", Method::HEAD)).await {
+        match self
+            .client
+            .send(Asked::of_bucket("prepare", Method::HEAD))
+            .await
+        {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
@@ -111,13 +115,19 @@ impl ObjectService for S3Objects {
             return Err(Error::new(ErrorKind::Unsupported, "get", why));
         }
         let pieces = response.bytes_stream();
-        Ok(pieces.map_err(|error| std::io::Error::other(error.without_url())).boxed())
+        Ok(pieces
+            .map_err(|error| std::io::Error::other(error.without_url()))
+            .boxed())
     }
 
     async fn info(&self, key: &ObjectKey) -> Result<ObjectInfo> {
-        let response = self.client.send(Asked::of_object("info", Method::HEAD, key)).await?;
+        let response = self
+            .client
+            .send(Asked::of_object("info", Method::HEAD, key))
+            .await?;
         let len = header(&response, "content-length").and_then(|len| len.parse().ok());
-        let len = len.ok_or_else(|| Error::new(ErrorKind::Unexpected, "info", "no Content-Length"))?;
+        let len =
+            len.ok_or_else(|| Error::new(ErrorKind::Unexpected, "info", "no Content-Length"))?;
         let modified = header(&response, "last-modified");
         Ok(ObjectInfo {
             key: key.clone(),
@@ -132,7 +142,11 @@ impl ObjectService for S3Objects {
     }
 
     async fn remove(&self, key: &ObjectKey) -> Result<()> {
-        match self.client.send(Asked::of_object("rm", Method::DELETE, key)).await {
+        match self
+            .client
+            .send(Asked::of_object("rm", Method::DELETE, key))
+            .await
+        {
             Err(error) if error.kind() == ErrorKind::NotFound => match self.ready().await? {
                 true => Ok(()),
                 false => Err(error),

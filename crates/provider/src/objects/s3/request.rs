@@ -39,7 +39,11 @@ const RETRY_DELAY_MAX: Duration = Duration::from_secs(5);
 const ERROR_LEN_MAX: usize = 16 << 10;
 
 /// What stays as it is in paths and queries.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 /// The same, with the slashes of keys.
 const PATH: &AsciiSet = &PLAIN.remove(b'/');
 
@@ -102,7 +106,12 @@ fn invalid(why: &str) -> Error {
 
 impl Client {
     pub(super) fn of(options: &BTreeMap<String, String>) -> Result<Self> {
-        let get = |name: &str| options.get(name).map(String::as_str).filter(|value| !value.is_empty());
+        let get = |name: &str| {
+            options
+                .get(name)
+                .map(String::as_str)
+                .filter(|value| !value.is_empty())
+        };
         let on = |name: &str, default: bool| match get(name) {
             None => Ok(default),
             Some("true") => Ok(true),
@@ -124,7 +133,11 @@ impl Client {
             endpoint,
             bucket: get("bucket").unwrap_or_default().to_owned(),
             region,
-            root: if root.is_empty() { String::new() } else { format!("{root}/") },
+            root: if root.is_empty() {
+                String::new()
+            } else {
+                format!("{root}/")
+            },
             ordered: on("ordered_list", true)?,
             virtual_host: on("enable_virtual_host_style", false)?,
         })
@@ -133,7 +146,9 @@ impl Client {
     pub(super) fn place(&self) -> String {
         // An address may carry a password.
         let host = self.endpoint.rsplit('@').next().unwrap_or_default();
-        let host = host.trim_start_matches("http://").trim_start_matches("https://");
+        let host = host
+            .trim_start_matches("http://")
+            .trim_start_matches("https://");
         format!("s3://{}/{} at {host}", self.bucket, self.root)
     }
 
@@ -149,7 +164,10 @@ impl Client {
     }
 
     fn address(&self, asked: &Asked<'_>) -> String {
-        let (scheme, host) = self.endpoint.split_once("://").unwrap_or(("https", &self.endpoint));
+        let (scheme, host) = self
+            .endpoint
+            .split_once("://")
+            .unwrap_or(("https", &self.endpoint));
         let bucket = utf8_percent_encode(&self.bucket, PLAIN);
         let mut address = match self.virtual_host {
             true => format!("{scheme}://{bucket}.{host}/"),
@@ -226,16 +244,23 @@ impl Client {
         })?;
         let bodied = matches!(asked.method, Method::PUT | Method::POST);
         if bodied {
-            head.headers.insert(http::header::CONTENT_LENGTH, asked.len().into());
+            head.headers
+                .insert(http::header::CONTENT_LENGTH, asked.len().into());
         }
-        let pieces = asked.body.clone().into_iter().map(Ok::<Bytes, std::io::Error>);
+        let pieces = asked
+            .body
+            .clone()
+            .into_iter()
+            .map(Ok::<Bytes, std::io::Error>);
         let body = match bodied && asked.len() > 0 {
             true => reqwest::Body::wrap_stream(futures::stream::iter(pieces)),
             false => reqwest::Body::default(),
         };
         http::Request::from_parts(head, body)
             .try_into()
-            .map_err(|source: reqwest::Error| unusable("it cannot be sent").with_source(source.without_url()))
+            .map_err(|source: reqwest::Error| {
+                unusable("it cannot be sent").with_source(source.without_url())
+            })
     }
 }
 
@@ -255,7 +280,9 @@ pub(in crate::objects) fn http_client() -> Result<reqwest::Client> {
 /// A key in the settings is the key to use; without one, the environment and the profiles of AWS.
 fn signer(options: &BTreeMap<String, String>, region: &str) -> Signer<Credential> {
     let context = Context::new().with_file_read(TokioFileRead).with_env(OsEnv);
-    let keys = options.get("access_key_id").zip(options.get("secret_access_key"));
+    let keys = options
+        .get("access_key_id")
+        .zip(options.get("secret_access_key"));
     let chain = match keys {
         Some((id, secret)) => {
             let provider = StaticCredentialProvider::new(id, secret);
@@ -285,8 +312,12 @@ async fn explained(error: Error, mut response: Response) -> Error {
         text.extend_from_slice(&piece);
     }
     match error_code(&String::from_utf8_lossy(&text)) {
-        Some(code) => Error::new(error.kind(), error.operation(), format!("{} ({code})", error.context()))
-            .with_status(error.status()),
+        Some(code) => Error::new(
+            error.kind(),
+            error.operation(),
+            format!("{} ({code})", error.context()),
+        )
+        .with_status(error.status()),
         None => error,
     }
 }
@@ -295,7 +326,9 @@ async fn explained(error: Error, mut response: Response) -> Error {
 pub(super) fn error_code(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("<Code>")?;
     let (code, _) = rest.split_once("</Code>")?;
-    let plain = !code.is_empty() && code.len() < 80 && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let plain = !code.is_empty()
+        && code.len() < 80
+        && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
     plain.then_some(code)
 }
 
@@ -305,9 +338,14 @@ mod tests {
 
     fn client(more: &[(&str, &str)]) -> Client {
         let mut options = BTreeMap::new();
-        for (name, value) in [("bucket", "b"), ("endpoint", "http://h:1/"), ("access_key_id", "a"), ("secret_access_key", "hush")]
-            .iter()
-            .chain(more)
+        for (name, value) in [
+            ("bucket", "b"),
+            ("endpoint", "http://h:1/"),
+            ("access_key_id", "a"),
+            ("secret_access_key", "hush"),
+        ]
+        .iter()
+        .chain(more)
         {
             options.insert((*name).to_owned(), (*value).to_owned());
         }
@@ -322,7 +360,11 @@ mod tests {
         let path = "b//a//b%20c%2B%C3%A9%3F%23%252F?acl=";
         assert_eq!(client(&[]).address(&asked), format!("http://h:1/{path}"));
         let hosted = client(&[("enable_virtual_host_style", "true"), ("root", "/r/")]);
-        assert!(hosted.address(&asked).starts_with("http://b.h:1/r//a//b%20c"));
+        assert!(
+            hosted
+                .address(&asked)
+                .starts_with("http://b.h:1/r//a//b%20c")
+        );
         let bucket = Asked::of_bucket("ls", Method::GET);
         assert_eq!(client(&[]).address(&bucket), "http://h:1/b");
     }
@@ -331,7 +373,10 @@ mod tests {
     async fn requests_are_signed_and_show_no_secret() {
         let key = ObjectKey::new("a//../b".replace("..", "c")).unwrap();
         let client = client(&[]);
-        let request = client.signed(&Asked::of_object("get", Method::GET, &key)).await.unwrap();
+        let request = client
+            .signed(&Asked::of_object("get", Method::GET, &key))
+            .await
+            .unwrap();
         assert_eq!(request.url().path(), "/b/a//c/b");
         let shown = format!("{request:?}");
         assert!(request.headers().contains_key("authorization") && !shown.contains("hush"));
@@ -340,7 +385,10 @@ mod tests {
 
     #[test]
     fn codes_of_errors_are_found() {
-        assert_eq!(error_code("<Error><Code>NoSuchKey</Code></Error>"), Some("NoSuchKey"));
+        assert_eq!(
+            error_code("<Error><Code>NoSuchKey</Code></Error>"),
+            Some("NoSuchKey")
+        );
         assert_eq!(error_code("<Code><script></Code>"), None);
         assert_eq!(error_code("nothing"), None);
     }

@@ -88,7 +88,14 @@ pub(super) async fn put(
 ) -> Result<ContentTag> {
     let part_len = usize::try_from(part_len(len)).unwrap_or(usize::MAX);
     let (rest, taken, ended) = (Bytes::new(), 0, false);
-    let mut parts = Parts { key, body, part_len, rest, taken, ended };
+    let mut parts = Parts {
+        key,
+        body,
+        part_len,
+        rest,
+        taken,
+        ended,
+    };
     let first = parts.next().await?;
     if !parts.ended {
         return multipart(client, parts, len, first).await;
@@ -103,7 +110,9 @@ pub(super) async fn put(
 
 /// What browsers are told of an object, by the end of its key.
 pub(crate) fn content_type(key: &ObjectKey) -> String {
-    mime_guess::from_path(key.as_str()).first_or_octet_stream().to_string()
+    mime_guess::from_path(key.as_str())
+        .first_or_octet_stream()
+        .to_string()
 }
 
 async fn multipart(
@@ -119,9 +128,15 @@ async fn multipart(
     let begun = client.send(asked).await?;
     let answer = body_of("put", key.as_str(), begun, ANSWER_LEN_MAX).await?;
     let answer = String::from_utf8_lossy(&answer).into_owned();
-    let id = answer.split_once("<UploadId>").and_then(|(_, rest)| rest.split_once("</UploadId>"));
+    let id = answer
+        .split_once("<UploadId>")
+        .and_then(|(_, rest)| rest.split_once("</UploadId>"));
     let Some((id, _)) = id else {
-        return Err(Error::new(ErrorKind::Unexpected, "put", "the answer has no UploadId"));
+        return Err(Error::new(
+            ErrorKind::Unexpected,
+            "put",
+            "the answer has no UploadId",
+        ));
     };
     let id = quick_xml::escape::unescape(id).map_or_else(|_| id.to_owned(), |id| id.into_owned());
     let done = async {
@@ -148,11 +163,15 @@ async fn send_parts(
     id: &str,
     first: Vec<Bytes>,
 ) -> Result<String> {
-    let mut listed = String::from("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+    let mut listed =
+        String::from("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
     let mut part = first;
     for number in 1.. {
         if number > PARTS_MAX {
-            let why = format!("{}: a stream of unknown length has more than {PARTS_MAX} parts", parts.key);
+            let why = format!(
+                "{}: a stream of unknown length has more than {PARTS_MAX} parts",
+                parts.key
+            );
             return Err(Error::new(ErrorKind::Unsupported, "put", why));
         }
         let mut asked = Asked::of_object("put", Method::PUT, parts.key);
@@ -161,10 +180,17 @@ async fn send_parts(
         asked.headers.push(("content-md5", content_md5(&part)));
         asked.body = part;
         let response = client.send(asked).await?;
-        let tag = header(&response, "etag")
-            .ok_or_else(|| Error::new(ErrorKind::Unexpected, "put", "the answer to a part has no ETag"))?;
+        let tag = header(&response, "etag").ok_or_else(|| {
+            Error::new(
+                ErrorKind::Unexpected,
+                "put",
+                "the answer to a part has no ETag",
+            )
+        })?;
         let tag = quick_xml::escape::escape(tag);
-        listed.push_str(&format!("<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>"));
+        listed.push_str(&format!(
+            "<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>"
+        ));
         if parts.ended {
             break;
         }
@@ -177,10 +203,17 @@ async fn send_parts(
     Ok(listed)
 }
 
-async fn complete(client: &Client, key: &ObjectKey, id: &str, listed: String) -> Result<ContentTag> {
+async fn complete(
+    client: &Client,
+    key: &ObjectKey,
+    id: &str,
+    listed: String,
+) -> Result<ContentTag> {
     let mut asked = Asked::of_object("put", Method::POST, key);
     asked.query.push(("uploadId", id.to_owned()));
-    asked.headers.push(("content-type", "application/xml".to_owned()));
+    asked
+        .headers
+        .push(("content-type", "application/xml".to_owned()));
     asked.body = vec![BytesMut::from(listed.as_bytes()).freeze()];
     let response = client.send(asked).await?;
     let answer = body_of("put", key.as_str(), response, ANSWER_LEN_MAX).await?;
@@ -190,7 +223,9 @@ async fn complete(client: &Client, key: &ObjectKey, id: &str, listed: String) ->
         let why = format!("{key}: the upload could not be completed ({code})");
         return Err(Error::new(ErrorKind::Unavailable, "put", why));
     }
-    let tag = answer.split_once("<ETag>").and_then(|(_, rest)| rest.split_once("</ETag>"));
+    let tag = answer
+        .split_once("<ETag>")
+        .and_then(|(_, rest)| rest.split_once("</ETag>"));
     let tag = tag.map(|(tag, _)| tag.replace("&quot;", "\"").replace("&#34;", "\""));
     Ok(tag.map_or(ContentTag::Nothing, |tag| ContentTag::of_etag(&tag)))
 }
@@ -207,7 +242,10 @@ mod tests {
         assert_eq!(part_len(Some(PART_LEN_MIN * PARTS_MAX)), PART_LEN_MIN);
         for len in [PART_LEN_MIN * PARTS_MAX + 1, 1 << 40, 5 << 40] {
             let part = part_len(Some(len));
-            assert!(len.div_ceil(part) <= PARTS_MAX && part % PART_LEN_MIN == 0, "{len}");
+            assert!(
+                len.div_ceil(part) <= PARTS_MAX && part % PART_LEN_MIN == 0,
+                "{len}"
+            );
         }
     }
 
@@ -217,7 +255,14 @@ mod tests {
         let pieces = [3, 4, 5].map(|len| Ok(Bytes::from(vec![len as u8; len])));
         let body = stream::iter(pieces).boxed();
         let (rest, taken, ended) = (Bytes::new(), 0, false);
-        let mut parts = Parts { key: &key, body, part_len: 6, rest, taken, ended };
+        let mut parts = Parts {
+            key: &key,
+            body,
+            part_len: 6,
+            rest,
+            taken,
+            ended,
+        };
         for (expected, ended) in [(6, false), (6, false), (0, true)] {
             let part = parts.next().await.unwrap();
             assert_eq!(part.iter().map(Bytes::len).sum::<usize>(), expected);

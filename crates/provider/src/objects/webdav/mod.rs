@@ -126,7 +126,9 @@ impl ObjectService for WebdavObjects {
             return Err(Error::new(ErrorKind::Unsupported, "get", why));
         }
         let pieces = response.bytes_stream();
-        Ok(pieces.map_err(|error| std::io::Error::other(error.without_url())).boxed())
+        Ok(pieces
+            .map_err(|error| std::io::Error::other(error.without_url()))
+            .boxed())
     }
 
     async fn info(&self, key: &ObjectKey) -> Result<ObjectInfo> {
@@ -145,7 +147,13 @@ impl ObjectService for WebdavObjects {
         match self.kind_of(&key.to_path()?).await? {
             Some(Resource::File(..)) => {}
             _ if self.ready().await? => return Ok(()),
-            _ => return Err(Error::new(ErrorKind::Unavailable, "rm", "the root is not there")),
+            _ => {
+                return Err(Error::new(
+                    ErrorKind::Unavailable,
+                    "rm",
+                    "the root is not there",
+                ));
+            }
         }
         match self.client.delete(&key.to_path()?).await {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -154,6 +162,8 @@ impl ObjectService for WebdavObjects {
     }
 
     async fn set_access(&self, _: &ObjectKey, _: ObjectAccess) -> Result<()> {
-        Err(no_access("WebDAV servers decide who reads in ways of their own"))
+        Err(no_access(
+            "WebDAV servers decide who reads in ways of their own",
+        ))
     }
 }

@@ -83,7 +83,9 @@ fn resource(entry: Entry) -> Option<(String, Resource)> {
         None => &entry.href,
     };
     let path = percent_decode_str(path).decode_utf8().ok()?.into_owned();
-    let of = |get: fn(&Properties) -> Option<&str>| entry.propstat.iter().find_map(|found| get(&found.prop));
+    let of = |get: fn(&Properties) -> Option<&str>| {
+        entry.propstat.iter().find_map(|found| get(&found.prop))
+    };
     let modified = of(|prop| prop.getlastmodified.as_deref());
     let modified = modified.and_then(|date| httpdate::parse_http_date(date.trim()).ok());
     let folder = entry.propstat.iter().any(|found| {
@@ -104,7 +106,9 @@ impl Folders for Client {
         let here = format!("{}{path}", self.root);
         let mut entries = Vec::new();
         for (found, resource) in ask(self, path, "1").await? {
-            let name = found.strip_prefix(&here).map(|name| name.trim_end_matches('/'));
+            let name = found
+                .strip_prefix(&here)
+                .map(|name| name.trim_end_matches('/'));
             // The folder itself is among them.
             if let Some(name) = name.filter(|name| !name.is_empty() && !name.contains('/')) {
                 entries.push((name.to_owned(), resource));
@@ -129,7 +133,8 @@ mod tests {
             <lp1:getcontentlength>12</lp1:getcontentlength></D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>\
             </D:response></D:multistatus>";
         let answer: Answer = quick_xml::de::from_str(text).unwrap();
-        let found: Vec<(String, Resource)> = answer.response.into_iter().filter_map(resource).collect();
+        let found: Vec<(String, Resource)> =
+            answer.response.into_iter().filter_map(resource).collect();
         assert_eq!(found[0].0, "/f/");
         assert_eq!(found[0].1, Resource::Folder);
         assert_eq!(found[1].0, "/f/a b");

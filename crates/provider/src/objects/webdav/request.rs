@@ -9,8 +9,8 @@ use std::time::Duration;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 
-use crate::objects::s3::http_client;
 use crate::objects::outgoing::Outgoing;
+use crate::objects::s3::http_client;
 use crate::objects::{ObjectBody, ObjectKey};
 use crate::swift::answer::{failed, pause_asked, refused};
 use crate::{Error, ErrorKind, Result, Status};
@@ -51,7 +51,12 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn of(options: &BTreeMap<String, String>) -> Result<Self> {
-        let get = |name: &str| options.get(name).map(String::as_str).filter(|value| !value.is_empty());
+        let get = |name: &str| {
+            options
+                .get(name)
+                .map(String::as_str)
+                .filter(|value| !value.is_empty())
+        };
         let invalid = |why: &str| Error::new(ErrorKind::Invalid, "provider settings", why);
         let address = reqwest::Url::parse(get("endpoint").unwrap_or_default());
         let address = address.map_err(|_| invalid("webdav: the endpoint is no URL"))?;
@@ -61,7 +66,11 @@ impl Client {
         let base = percent_encoding::percent_decode_str(address.path()).decode_utf8_lossy();
         let root = get("root").unwrap_or_default();
         let mut folder = String::from("/");
-        for segment in base.split('/').chain(root.split('/')).filter(|part| !part.is_empty()) {
+        for segment in base
+            .split('/')
+            .chain(root.split('/'))
+            .filter(|part| !part.is_empty())
+        {
             folder.push_str(segment);
             folder.push('/');
         }
@@ -174,7 +183,9 @@ impl Client {
         let target = self.address(to);
         let method = method("MOVE");
         let moved = self.send("put", method, from, |request| {
-            request.header("destination", &target).header("overwrite", "T")
+            request
+                .header("destination", &target)
+                .header("overwrite", "T")
         });
         moved.await.map(drop)
     }
@@ -212,8 +223,13 @@ impl Client {
 
     async fn make_folder(&self, path: &str) -> Result<()> {
         let address = self.absolute(path);
-        let request = self.request(method("MKCOL"), &address).timeout(OPERATION_TIMEOUT);
-        let response = request.send().await.map_err(|source| failed("put", path, source))?;
+        let request = self
+            .request(method("MKCOL"), &address)
+            .timeout(OPERATION_TIMEOUT);
+        let response = request
+            .send()
+            .await
+            .map_err(|source| failed("put", path, source))?;
         // It is there: a folder, or a file, which shows when something is put below.
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
             return Ok(());
