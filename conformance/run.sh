@@ -2,7 +2,7 @@
 # Runs the black-box suites against the real binary.
 #
 # Usage: conformance/run.sh [suite…]
-#   suites  s3 swift pithos clients resilience crash recovery memory notify (these are the default),
+#   suites  s3 swift pithos clients resilience crash recovery memory notify raid (these are the default),
 #           postgres providers (they drive cargo, not the binary)
 # Environment
 #   DOLIUM_BIN           the binary; default target/debug/dolium, built when it is missing
@@ -23,7 +23,7 @@ DOLIUM_BIN=$(realpath "$DOLIUM_BIN")
 export DOLIUM_BIN
 export PATH="$root/.cache/venv/bin:$PATH"
 
-[ $# -gt 0 ] || set -- s3 swift pithos clients resilience crash recovery memory notify
+[ $# -gt 0 ] || set -- s3 swift pithos clients resilience crash recovery memory notify raid
 
 failed=()
 for suite in "$@"; do
@@ -42,6 +42,11 @@ for suite in "$@"; do
       conformance/swift/install.sh
       (cd conformance && python -m pytest -q -c pytest.ini ${DOLIUM_PYTEST_ARGS:-} swift) ||
         failed+=(swift)
+      ;;
+    raid)
+      conformance/raid/install.sh
+      (cd conformance && python -m pytest -q -c pytest.ini ${DOLIUM_PYTEST_ARGS:-} raid) ||
+        failed+=(raid)
       ;;
     pithos | clients | resilience | crash | recovery | memory | notify)
       (cd conformance && python -m pytest -q -c pytest.ini ${DOLIUM_PYTEST_ARGS:-} "$suite") ||

@@ -11,7 +11,7 @@ import pytest
 from harness.fixtures import pytest_runtest_makereport, rng, start  # noqa: F401
 
 from .array import Array
-from .services import Moto, Process, Sftp, Webdav
+from .services import Azurite, Moto, Process, S3rver, Sftp, Webdav
 from .wire import Wire
 
 
@@ -34,6 +34,20 @@ def moto(tmp_path: Path) -> Iterator[Process]:
     folder = tmp_path / "moto"
     folder.mkdir()
     yield from running(Moto(folder))
+
+
+@pytest.fixture
+def s3rver(tmp_path: Path) -> Iterator[Process]:
+    folder = tmp_path / "s3rver"
+    folder.mkdir()
+    yield from running(S3rver(folder))
+
+
+@pytest.fixture
+def azurite(tmp_path: Path) -> Iterator[Process]:
+    folder = tmp_path / "azurite"
+    folder.mkdir()
+    yield from running(Azurite(folder))
 
 
 @pytest.fixture

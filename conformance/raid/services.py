@@ -1,4 +1,4 @@
-"""Storage services of others on loopback: moto (S3), Apache (WebDAV), OpenSSH (SFTP).
+"""Storage services of others on loopback: moto and s3rver (S3), Azurite, Apache (WebDAV), OpenSSH (SFTP).
 
 Promises: each listens on a free port and ends, by its own process id, with the test that started it; it can be
 stopped and started again on the same port with what it keeps.
@@ -11,13 +11,19 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 from harness.server import free_port
 
 START_SECONDS_MAX = 30.0
-MOTO = Path(__file__).parents[2] / ".cache/conformance/moto/bin/moto_server"
+CACHE = Path(__file__).parents[2] / ".cache/conformance"
+MOTO = CACHE / "moto/bin/moto_server"
+NODE = CACHE / "node/node_modules/.bin"
+# The account and key that every Azurite has; they are no secret.
+AZURE_ACCOUNT = "devstoreaccount1"
+AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
 
 class Process:
@@ -31,9 +37,14 @@ class Process:
     def command(self) -> list[str]:
         raise NotImplementedError
 
+    def environment(self) -> dict[str, str]:
+        return dict(os.environ)
+
     def start(self) -> None:
         log = (self.folder / "log").open("ab")
-        self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.process = subprocess.Popen(
+            self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment()
+        )
         deadline = time.monotonic() + START_SECONDS_MAX
         while True:
             try:
@@ -65,6 +76,40 @@ class Moto(Process):
     def options(self, **more: str) -> dict[str, str]:
         endpoint = f"http://127.0.0.1:{self.port}"
         return {"endpoint": endpoint, "access_key_id": "any", "secret_access_key": "any", **more}
+
+
+class S3rver(Process):
+    """S3 that lists in the order of a tree."""
+
+    def command(self) -> list[str]:
+        words = ["--address", "127.0.0.1", "--port", str(self.port), "--directory", str(self.folder), "--silent"]
+        return [str(NODE / "s3rver"), *words]
+
+    def environment(self) -> dict[str, str]:
+        # Its continuation tokens use a cipher that today's OpenSSL keeps in its legacy provider.
+        return {**os.environ, "NODE_OPTIONS": "--openssl-legacy-provider"}
+
+    def options(self, **more: str) -> dict[str, str]:
+        endpoint = f"http://127.0.0.1:{self.port}"
+        keys = {"access_key_id": "S3RVER", "secret_access_key": "S3RVER"}
+        return {"endpoint": endpoint, **keys, "ordered_list": "false", **more}
+
+
+class Azurite(Process):
+    """Azure Blob."""
+
+    def command(self) -> list[str]:
+        words = ["--blobHost", "127.0.0.1", "--blobPort", str(self.port), "--location", str(self.folder)]
+        return [str(NODE / "azurite-blob"), *words, "--skipApiVersionCheck", "--disableTelemetry", "--silent"]
+
+    def options(self, container: str) -> dict[str, str]:
+        """Options of a container, which is made."""
+        endpoint = f"http://127.0.0.1:{self.port}/{AZURE_ACCOUNT}"
+        script = Path(__file__).parents[1] / "providers/azure_container.py"
+        make = [sys.executable, str(script), endpoint, AZURE_ACCOUNT, AZURE_KEY, container]
+        subprocess.run(make, check=True, capture_output=True)
+        keys = {"account_name": AZURE_ACCOUNT, "account_key": AZURE_KEY}
+        return {"endpoint": endpoint, "container": container, **keys}
 
 
 class Webdav(Process):

@@ -22,8 +22,8 @@ use crate::{Error, ErrorKind, Raid, Result, Service};
 
 /// Pieces that wait for one service.
 const PIECES_MAX: usize = 8;
-/// A service that takes no piece for this long is given up.
-const STALL_MAX: Duration = Duration::from_secs(90);
+/// A service that takes no piece for this long is given up: a part of S3 at a megabit a second, and once more.
+const STALL_MAX: Duration = Duration::from_secs(180);
 /// Time for a service to finish what it took.
 const FINISH_MAX: Duration = Duration::from_secs(300);
 /// Time for a service to undo what it took.
@@ -64,6 +64,8 @@ pub(crate) struct Feed<'a> {
     pub(crate) len: Option<u64>,
     pub(crate) watch: &'a dyn Watch,
     pub(crate) stop: &'a CancellationToken,
+    /// How long the source may give nothing. A pipe may for ever, a service may not.
+    pub(crate) patience: Option<Duration>,
 }
 
 impl Lane {
@@ -183,6 +185,14 @@ async fn late_stop(stop: &CancellationToken) {
     tokio::time::sleep(UNDO_MAX).await;
 }
 
+/// Waits until patience ends.
+async fn out_of(patience: Option<Duration>) {
+    match patience {
+        Some(patience) => tokio::time::sleep(patience).await,
+        None => std::future::pending().await,
+    }
+}
+
 fn stopped(key: &ObjectKey) -> Error {
     Error::new(ErrorKind::Stopped, format!("{key}: stopped"))
 }
@@ -199,6 +209,7 @@ async fn pump(
     loop {
         let next = tokio::select! {
             () = feed.stop.cancelled() => return Err(stopped(feed.key)),
+            () = out_of(feed.patience) => Some(Err(io::ErrorKind::TimedOut.into())),
             next = source.next() => next,
         };
         let Some(piece) = next else { break };

@@ -149,6 +149,10 @@ impl Raid {
         };
         sources.retain(has);
         let Some(info) = sources.first().and_then(|at| copies[*at].info()).cloned() else {
+            if let Some(from) = from.filter(|from| copies[*from] == Copy::Absent) {
+                let why = format!("{key}: {} does not have it", self.services[from].name);
+                return Err(Error::new(ErrorKind::NotFound, why));
+            }
             let all = unknown.len() == copies.len();
             let kind = if unknown.is_empty() {
                 ErrorKind::NotFound

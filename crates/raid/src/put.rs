@@ -58,6 +58,7 @@ impl Raid {
                 len,
                 watch,
                 stop,
+                patience: None,
             };
             let fed = self
                 .feed(feed, pieces_of(source), &targets, |_| Ok(()))

@@ -7,12 +7,17 @@
 //! Promises: deletes nothing; decides nothing where there is a tie; decides nothing while a service
 //! could not be asked, because a copy of something old would look newer than what that one has.
 
+use std::time::Duration;
+
 use dolium_provider::Error as ServiceError;
 use dolium_provider::objects::{ObjectInfo, ObjectKey};
 use tokio_util::sync::CancellationToken;
 
 use crate::feed::Feed;
 use crate::{Agreement, Copy, Error, ErrorKind, Outcome, Raid, Remedy, Result, Row, Watch, judge};
+
+/// A source that gives nothing for this long is no complete copy.
+const STALL_MAX: Duration = Duration::from_secs(60);
 
 /// What was done, or is to be done, for one object.
 #[derive(Debug)]
@@ -127,6 +132,7 @@ impl Raid {
             len: Some(info.len),
             watch: mending.watch,
             stop: mending.stop,
+            patience: Some(STALL_MAX),
         };
         let mut proved = None;
         let fed = self

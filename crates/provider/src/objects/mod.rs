@@ -11,6 +11,7 @@
 
 mod dal;
 mod directory;
+mod incoming;
 mod key;
 mod outgoing;
 mod s3;

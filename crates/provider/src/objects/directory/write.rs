@@ -117,10 +117,10 @@ impl Root {
                 }
             }
         }
-        let above = parent
+        let mut above = parent
             .ancestors()
             .take_while(|path| path.starts_with(&self.path));
-        above.map(sync_directory).collect()
+        above.try_for_each(sync_directory)
     }
 
     /// Removes a file and the directories that are empty without it.

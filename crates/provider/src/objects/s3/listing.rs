@@ -11,8 +11,8 @@ use reqwest::Method;
 use serde::Deserialize;
 
 use super::request::{Asked, Client};
+use crate::objects::incoming::answer_of;
 use crate::objects::{ContentTag, ObjectInfo, ObjectKey};
-use crate::swift::answer::body_of;
 use crate::{Error, ErrorKind, Result};
 
 /// The most that one page may take: 1,000 keys of 1,024 bytes, each escaped threefold, and more.
@@ -99,7 +99,7 @@ async fn page(
         .query
         .extend(token.map(|token| ("continuation-token", token)));
     let response = client.send(asked).await?;
-    let body = body_of("ls", "the bucket", response, PAGE_LEN_MAX).await?;
+    let body = answer_of("ls", "the bucket", response, PAGE_LEN_MAX).await?;
     let page: Page = quick_xml::de::from_reader(&body[..]).map_err(|source| {
         let why = "the listing is not what S3 answers";
         Error::new(ErrorKind::Unexpected, "ls", why).with_source(source)

@@ -18,15 +18,16 @@ use reqsign_file_read_tokio::TokioFileRead;
 use reqwest::{Method, Response};
 
 use crate::objects::ObjectKey;
+use crate::objects::incoming::answer_of;
 use crate::swift::answer::{failed, pause_asked, refused};
 use crate::{Error, ErrorKind, Result, Status};
 
 /// Time for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time for the next bytes of an answer.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for a request and the beginning of its answer, without its body.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time for a service to put an object together from its parts.
+pub(super) const JOIN_TIMEOUT: Duration = Duration::from_secs(120);
 /// The slowest way out that is waited for, in bytes a second.
 const RATE_MIN: u64 = 128 << 10;
 /// Attempts after the first.
@@ -70,6 +71,8 @@ pub(super) struct Asked<'a> {
     pub(super) query: Vec<(&'static str, String)>,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Vec<Bytes>,
+    /// Time to the beginning of the answer, beside that for the body.
+    pub(super) patience: Duration,
 }
 
 impl<'a> Asked<'a> {
@@ -81,6 +84,7 @@ impl<'a> Asked<'a> {
             query: Vec::new(),
             headers: Vec::new(),
             body: Vec::new(),
+            patience: OPERATION_TIMEOUT,
         }
     }
 
@@ -188,7 +192,7 @@ impl Client {
 
     /// Sends a request until it is answered, or no more attempt is left.
     pub(super) async fn send(&self, asked: Asked<'_>) -> Result<Response> {
-        let patience = OPERATION_TIMEOUT + Duration::from_secs(asked.len() / RATE_MIN);
+        let patience = asked.patience + Duration::from_secs(asked.len() / RATE_MIN);
         let mut attempt = 0;
         loop {
             let request = self.signed(&asked).await?;
@@ -268,7 +272,6 @@ impl Client {
 pub(in crate::objects) fn http_client() -> Result<reqwest::Client> {
     reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(READ_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .map_err(|source| {
@@ -303,14 +306,9 @@ fn signer(options: &BTreeMap<String, String>, region: &str) -> Signer<Credential
 }
 
 /// The same error with the code that the service gives, where it gives one.
-async fn explained(error: Error, mut response: Response) -> Error {
-    let mut text = Vec::new();
-    while let Ok(Some(piece)) = response.chunk().await {
-        if text.len() + piece.len() > ERROR_LEN_MAX {
-            break;
-        }
-        text.extend_from_slice(&piece);
-    }
+async fn explained(error: Error, response: Response) -> Error {
+    let told = answer_of(error.operation(), error.context(), response, ERROR_LEN_MAX).await;
+    let text = told.unwrap_or_default();
     match error_code(&String::from_utf8_lossy(&text)) {
         Some(code) => Error::new(
             error.kind(),

@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::StreamExt;
 use md5::{Digest, Md5};
 use reqwest::{Method, Response};
 
 use super::header;
-use super::request::{Asked, Client, error_code};
+use super::request::{Asked, Client, JOIN_TIMEOUT, error_code};
+use crate::objects::incoming::answer_of;
 use crate::objects::{ContentTag, ObjectBody, ObjectKey, bad_stream, whole};
-use crate::swift::answer::body_of;
 use crate::{Error, ErrorKind, Result};
 
 /// The length of a part, unless the object is so long that there would be too many.
@@ -69,10 +69,10 @@ impl Parts<'_> {
     }
 }
 
-fn content_md5(part: &[Bytes]) -> String {
+fn md5_of(part: &[Bytes]) -> [u8; 16] {
     let mut digest = Md5::new();
     part.iter().for_each(|piece| digest.update(piece));
-    STANDARD.encode(digest.finalize())
+    digest.finalize().into()
 }
 
 /// What the service says it took.
@@ -102,7 +102,9 @@ pub(super) async fn put(
     }
     whole(key, len, parts.taken)?;
     let mut asked = Asked::of_object("put", Method::PUT, key);
-    asked.headers.push(("content-md5", content_md5(&first)));
+    asked
+        .headers
+        .push(("content-md5", STANDARD.encode(md5_of(&first))));
     asked.headers.push(("content-type", content_type(key)));
     asked.body = first;
     client.send(asked).await.map(|response| tag_of(&response))
@@ -126,7 +128,7 @@ async fn multipart(
     asked.query.push(("uploads", String::new()));
     asked.headers.push(("content-type", content_type(key)));
     let begun = client.send(asked).await?;
-    let answer = body_of("put", key.as_str(), begun, ANSWER_LEN_MAX).await?;
+    let answer = answer_of("put", key.as_str(), begun, ANSWER_LEN_MAX).await?;
     let answer = String::from_utf8_lossy(&answer).into_owned();
     let id = answer
         .split_once("<UploadId>")
@@ -140,9 +142,9 @@ async fn multipart(
     };
     let id = quick_xml::escape::unescape(id).map_or_else(|_| id.to_owned(), |id| id.into_owned());
     let done = async {
-        let listed = send_parts(client, &mut parts, &id, first).await?;
+        let sent = send_parts(client, &mut parts, &id, first).await?;
         whole(key, len, parts.taken)?;
-        complete(client, key, &id, listed).await
+        complete(client, key, &id, sent).await
     };
     let result = done.await;
     if result.is_err() {
@@ -156,13 +158,22 @@ async fn multipart(
     result
 }
 
-/// Sends all parts; gives the list of them that completes the upload.
+/// All parts of an upload.
+struct Sent {
+    /// The list that completes it.
+    listed: String,
+    /// What the object's tag is then.
+    tag: ContentTag,
+}
+
+/// Sends all parts.
 async fn send_parts(
     client: &Client,
     parts: &mut Parts<'_>,
     id: &str,
     first: Vec<Bytes>,
-) -> Result<String> {
+) -> Result<Sent> {
+    let (mut sums, mut count) = (Md5::new(), 0);
     let mut listed =
         String::from("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
     let mut part = first;
@@ -177,7 +188,9 @@ async fn send_parts(
         let mut asked = Asked::of_object("put", Method::PUT, parts.key);
         asked.query.push(("partNumber", number.to_string()));
         asked.query.push(("uploadId", id.to_owned()));
-        asked.headers.push(("content-md5", content_md5(&part)));
+        let sum = md5_of(&part);
+        (sums, count) = (sums.chain_update(sum), count + 1);
+        asked.headers.push(("content-md5", STANDARD.encode(sum)));
         asked.body = part;
         let response = client.send(asked).await?;
         let tag = header(&response, "etag").ok_or_else(|| {
@@ -200,23 +213,31 @@ async fn send_parts(
         }
     }
     listed.push_str("</CompleteMultipartUpload>");
-    Ok(listed)
+    let tag = ContentTag::Multipart(sums.finalize().into(), count);
+    Ok(Sent { listed, tag })
 }
 
-async fn complete(
-    client: &Client,
-    key: &ObjectKey,
-    id: &str,
-    listed: String,
-) -> Result<ContentTag> {
+async fn complete(client: &Client, key: &ObjectKey, id: &str, sent: Sent) -> Result<ContentTag> {
     let mut asked = Asked::of_object("put", Method::POST, key);
     asked.query.push(("uploadId", id.to_owned()));
-    asked
-        .headers
-        .push(("content-type", "application/xml".to_owned()));
-    asked.body = vec![BytesMut::from(listed.as_bytes()).freeze()];
-    let response = client.send(asked).await?;
-    let answer = body_of("put", key.as_str(), response, ANSWER_LEN_MAX).await?;
+    let kind = ("content-type", "application/xml".to_owned());
+    asked.headers.push(kind);
+    asked.body = vec![sent.listed.into()];
+    asked.patience = JOIN_TIMEOUT;
+    let response = match client.send(asked).await {
+        // An attempt whose answer was lost may have been the one that did it.
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let found = client
+                .send(Asked::of_object("info", Method::HEAD, key))
+                .await;
+            return match found {
+                Ok(found) if tag_of(&found) == sent.tag => Ok(sent.tag),
+                _ => Err(error),
+            };
+        }
+        response => response?,
+    };
+    let answer = answer_of("put", key.as_str(), response, ANSWER_LEN_MAX).await?;
     let answer = String::from_utf8_lossy(&answer);
     // S3 may say 200 first and fail afterwards.
     if let Some(code) = error_code(&answer) {
@@ -243,7 +264,7 @@ mod tests {
         for len in [PART_LEN_MIN * PARTS_MAX + 1, 1 << 40, 5 << 40] {
             let part = part_len(Some(len));
             assert!(
-                len.div_ceil(part) <= PARTS_MAX && part % PART_LEN_MIN == 0,
+                len.div_ceil(part) <= PARTS_MAX && part.is_multiple_of(PART_LEN_MIN),
                 "{len}"
             );
         }

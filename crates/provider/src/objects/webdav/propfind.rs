@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::request::{Client, method};
+use crate::objects::incoming::answer_of;
 use crate::objects::tree::{Folders, Resource};
-use crate::swift::answer::body_of;
 use crate::{Error, ErrorKind, Result};
 
 /// The most that the answer of one folder may have: about a hundred thousand entries.
@@ -68,7 +68,7 @@ async fn ask(client: &Client, path: &str, depth: &str) -> Result<Vec<(String, Re
                 .body(ASKED)
         })
         .await?;
-    let body = body_of("ls", path, response, ANSWER_LEN_MAX).await?;
+    let body = answer_of("ls", path, response, ANSWER_LEN_MAX).await?;
     let answer: Answer = quick_xml::de::from_reader(&body[..]).map_err(|source| {
         let why = "the answer is not what WebDAV servers say";
         Error::new(ErrorKind::Unexpected, "ls", why).with_source(source)
