@@ -15,6 +15,7 @@ mod error;
 mod fault;
 mod memory;
 mod name;
+pub mod objects;
 mod payload;
 mod probe;
 mod range;

@@ -10,6 +10,7 @@ mod collect;
 mod config;
 mod output;
 mod provider;
+mod raid;
 mod recover;
 mod recovery_key;
 mod reshape;
@@ -83,6 +84,8 @@ enum Command {
     RecoveryKey(recovery_key::RecoveryKey),
     /// Rebuild a lost server from its providers and the recovery key.
     Recover(recover::Recover),
+    /// Keep objects under their own names on several services, without a server.
+    Raid(raid::Raid),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -152,6 +155,7 @@ fn run(arguments: Arguments) -> Result<Outcome> {
             Command::Config(config) => config.run(),
             Command::RecoveryKey(key) => key.run(),
             Command::Recover(recover) => recover.run().await,
+            Command::Raid(raid) => raid.run().await,
             Command::Completions { .. } => Ok(Outcome::Well),
         }
     });

@@ -25,7 +25,8 @@ use crate::settings::Options;
 use crate::{
     BlobInfo, BlobName, Capabilities, Error, ErrorKind, ListPage, Payload, Provider, Result, Status,
 };
-use services::{CONDITIONAL_PUT, ORDERED_LIST, SERVICES, Service};
+pub(crate) use services::Service;
+use services::{CONDITIONAL_PUT, ORDERED_LIST, SERVICES};
 
 /// Time for an operation without a body, in one attempt.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
@@ -78,45 +79,54 @@ fn switch(options: &mut BTreeMap<String, String>, name: &str) -> Result<bool> {
     }
 }
 
+/// A way to a service of `kind`, with time limits, retries and a bound on what is under way.
+pub(crate) fn connect(
+    kind: &str,
+    options: BTreeMap<String, String>,
+) -> Result<(&'static Service, Operator)> {
+    let service = SERVICES
+        .iter()
+        .find(|service| service.kind == kind)
+        .ok_or_else(|| {
+            Error::new(
+                ErrorKind::Invalid,
+                "provider settings",
+                format!("unknown kind {kind:?}"),
+            )
+        })?;
+    // Without its process constructor OpenDAL has no HTTP client, and every call fails. Idempotent.
+    opendal::install_default();
+    let operator = (service.connect)(options)
+        .map_err(|source| failed("provider settings", service.kind, source))?
+        .layer(
+            TimeoutLayer::new()
+                .with_timeout(OPERATION_TIMEOUT)
+                .with_io_timeout(TRANSFER_TIMEOUT),
+        )
+        .layer(
+            RetryLayer::new()
+                .with_jitter()
+                .with_max_times(RETRIES_MAX)
+                .with_min_delay(RETRY_DELAY_MIN)
+                .with_max_delay(RETRY_DELAY_MAX),
+        )
+        .layer(ConcurrentLimitLayer::new(service.concurrent_max));
+    Ok((service, operator))
+}
+
 impl RemoteProvider {
     /// Makes a provider of `kind`. Nothing is contacted yet.
     pub fn open(kind: &str, options: &BTreeMap<String, String>) -> Result<Self> {
-        let service = SERVICES
-            .iter()
-            .find(|service| service.kind == kind)
-            .ok_or_else(|| {
-                Error::new(
-                    ErrorKind::Invalid,
-                    "provider settings",
-                    format!("unknown kind {kind:?}"),
-                )
-            })?;
         let mut options = options.clone();
         let conditional_put = switch(&mut options, CONDITIONAL_PUT)?;
-        let ordered = switch(&mut options, ORDERED_LIST)? && service.ordered;
-        // Without its process constructor OpenDAL has no HTTP client, and every call fails. Idempotent.
-        opendal::install_default();
-        let operator = (service.connect)(options)
-            .map_err(|source| failed("provider settings", service.kind, source))?
-            .layer(
-                TimeoutLayer::new()
-                    .with_timeout(OPERATION_TIMEOUT)
-                    .with_io_timeout(TRANSFER_TIMEOUT),
-            )
-            .layer(
-                RetryLayer::new()
-                    .with_jitter()
-                    .with_max_times(RETRIES_MAX)
-                    .with_min_delay(RETRY_DELAY_MIN)
-                    .with_max_delay(RETRY_DELAY_MAX),
-            )
-            .layer(ConcurrentLimitLayer::new(service.concurrent_max));
+        let ordered = switch(&mut options, ORDERED_LIST)?;
+        let (service, operator) = connect(kind, options)?;
         let atomic_put = conditional_put && operator.info().capability().write_with_if_not_exists;
         Ok(Self {
             service,
             operator,
             atomic_put,
-            ordered,
+            ordered: ordered && service.ordered,
         })
     }
 
@@ -311,7 +321,7 @@ fn info(name: BlobName, metadata: &Metadata) -> BlobInfo {
 }
 
 /// Classifies what OpenDAL said about `context`.
-fn failed(operation: &'static str, context: &str, source: opendal::Error) -> Error {
+pub(crate) fn failed(operation: &'static str, context: &str, source: opendal::Error) -> Error {
     use opendal::ErrorKind as Dal;
     let temporary = source.is_temporary() || source.is_persistent();
     let (kind, status) = match source.kind() {

@@ -17,15 +17,15 @@ const CONCURRENT_MAX: usize = 64;
 const SESSIONS_MAX: usize = 8;
 
 /// What is known of a service beyond what OpenDAL says.
-pub(super) struct Service {
-    pub(super) kind: &'static str,
+pub(crate) struct Service {
+    pub(crate) kind: &'static str,
     pub(super) options: Options,
     /// Listings come in the order of bytes.
     pub(super) ordered: bool,
     /// Listings show every acknowledged put.
     pub(super) consistent_list: bool,
     /// Has directories, of which the root must exist.
-    pub(super) directories: bool,
+    pub(crate) directories: bool,
     /// Operations that it takes at once; more would queue in its connections anyway.
     pub(super) concurrent_max: usize,
     pub(super) connect: fn(BTreeMap<String, String>) -> opendal::Result<Operator>,

@@ -11,7 +11,7 @@ use crate::{Error, ErrorKind, Result, Status};
 const RATE_LIMITED: u16 = 498;
 
 /// The error that an answer is; `None` for a success.
-pub(super) fn refused(
+pub(crate) fn refused(
     operation: &'static str,
     context: &str,
     response: &Response,
@@ -50,13 +50,13 @@ pub(super) fn refused(
 }
 
 /// The pause that the service asks for before the next attempt.
-pub(super) fn pause_asked(response: &Response) -> Option<Duration> {
+pub(crate) fn pause_asked(response: &Response) -> Option<Duration> {
     let asked = response.headers().get("retry-after")?.to_str().ok()?;
     asked.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// The body of an answer. A service that sends more than it may is not read to its end.
-pub(super) async fn body_of(
+pub(crate) async fn body_of(
     operation: &'static str,
     context: &str,
     mut response: Response,
@@ -77,7 +77,7 @@ pub(super) async fn body_of(
 }
 
 /// The error of a request that was not answered, or not to its end.
-pub(super) fn failed(operation: &'static str, context: &str, source: reqwest::Error) -> Error {
+pub(crate) fn failed(operation: &'static str, context: &str, source: reqwest::Error) -> Error {
     let kind = if source.is_builder() {
         ErrorKind::Invalid
     } else {

@@ -7,7 +7,8 @@
 //! time limit, transient failures are tried again a few times, and the service's `Retry-After` is honoured.
 //! Does not: make containers; split blobs (a shard is far below Swift's 5 GiB).
 
-mod answer;
+pub(crate) mod answer;
+mod objects;
 mod session;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ use crate::{
     BlobInfo, BlobName, Capabilities, Error, ErrorKind, ListPage, Payload, Provider, Result, Status,
 };
 use answer::{body_of, failed, pause_asked, refused};
+pub use objects::SwiftObjects;
 use session::{Account, Login, Sessions};
 
 /// The options of this kind.
@@ -93,6 +95,8 @@ struct Entry {
     bytes: u64,
     hash: Option<String>,
     last_modified: Option<String>,
+    /// Only a manifest has one; its hash is not that of the content.
+    slo_etag: Option<String>,
 }
 
 impl SwiftProvider {
