@@ -2,6 +2,7 @@
 
 mod accounts;
 mod archives;
+mod chaos;
 mod collection;
 mod crash;
 mod dedup;
