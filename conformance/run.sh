@@ -2,7 +2,7 @@
 # Runs the black-box suites against the real binary.
 #
 # Usage: conformance/run.sh [suite…]
-#   suites  s3 swift pithos clients resilience crash recovery memory notify (these are the default),
+#   suites  s3 swift pithos clients resilience mixed crash recovery memory notify (these are the default),
 #           postgres providers (they drive cargo, not the binary)
 # Environment
 #   DOLIUM_BIN           the binary; default target/debug/dolium, built when it is missing
@@ -23,7 +23,7 @@ DOLIUM_BIN=$(realpath "$DOLIUM_BIN")
 export DOLIUM_BIN
 export PATH="$root/.cache/venv/bin:$PATH"
 
-[ $# -gt 0 ] || set -- s3 swift pithos clients resilience crash recovery memory notify
+[ $# -gt 0 ] || set -- s3 swift pithos clients resilience mixed crash recovery memory notify
 
 failed=()
 for suite in "$@"; do
@@ -43,7 +43,7 @@ for suite in "$@"; do
       (cd conformance && python -m pytest -q -c pytest.ini ${DOLIUM_PYTEST_ARGS:-} swift) ||
         failed+=(swift)
       ;;
-    pithos | clients | resilience | crash | recovery | memory | notify)
+    pithos | clients | resilience | mixed | crash | recovery | memory | notify)
       (cd conformance && python -m pytest -q -c pytest.ini ${DOLIUM_PYTEST_ARGS:-} "$suite") ||
         failed+=("$suite")
       ;;
