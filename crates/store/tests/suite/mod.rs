@@ -14,6 +14,7 @@ mod lifecycle;
 mod model;
 mod movement;
 mod objects;
+mod privacy;
 mod recovery;
 mod sharing;
 mod uploads;
