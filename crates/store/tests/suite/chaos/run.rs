@@ -231,7 +231,7 @@ impl World {
         self.weather.forecast(&mut self.dice, number);
         let operations = round(&mut self.dice);
         self.report.operations += operations.len();
-        let care = self.dice.roll(10);
+        let care = self.dice.roll(12);
         let crash = (self.dice.roll(25) == 0).then(|| Duration::from_millis(self.dice.roll(40)));
         let (fair, outage) = (self.weather.is_fair(), self.weather.is_outage());
         let client = Client {
@@ -252,7 +252,7 @@ impl World {
             let changes = unfold(&mut self.weather);
             let care = async {
                 match care {
-                    0..=4 if !outage => care_beside(store, care, fair).await,
+                    0..=5 if !outage => care_beside(store, care, fair).await,
                     _ => Ok(()),
                 }
             };
@@ -277,7 +277,7 @@ impl World {
         };
         all.map_err(at)?;
         cared.map_err(at)?;
-        self.report.cares += u64::from(care < 5 && !outage);
+        self.report.cares += u64::from(care < 6 && !outage);
         Ok(End::Close)
     }
 
@@ -384,6 +384,12 @@ async fn care_beside(store: &Store, which: u64, fair: bool) -> Result<(), String
                 &watch,
             )
             .await
+        }
+        4 => {
+            let healed = store.heal().await;
+            healed
+                .map(drop)
+                .map_err(|error| format!("healing failed: {error:?}"))
         }
         _ => collect(store, &watch).await,
     };
