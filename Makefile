@@ -23,7 +23,7 @@ unit: build-tools ## Run the tests of the crates
 
 conformance: build-tools ## Drive the real binary with real clients, faults and crashes
 	cargo build --locked -p dolium
-	conformance/run.sh s3 swift pithos clients resilience membership crash recovery memory notify raid several postgres providers
+	conformance/run.sh s3 swift pithos clients resilience membership mixed crash recovery memory notify raid several postgres providers
 
 lint: build-tools ## Formatting, clippy without warnings, licences
 	cargo fmt --all --check

@@ -2,7 +2,7 @@
 # Runs the black-box suites against the real binary.
 #
 # Usage: conformance/run.sh [suite…]
-#   suites  s3 swift pithos clients resilience membership crash recovery memory notify raid (the default),
+#   suites  s3 swift pithos clients resilience membership mixed crash recovery memory notify raid (the default),
 #           several (over a PostgreSQL of its own), postgres providers (they drive cargo, not the binary)
 # Environment
 #   DOLIUM_BIN           the binary; default target/debug/dolium, built when it is missing
@@ -24,7 +24,7 @@ DOLIUM_BIN=$(realpath "$DOLIUM_BIN")
 export DOLIUM_BIN
 export PATH="$root/.cache/venv/bin:$PATH"
 
-[ $# -gt 0 ] || set -- s3 swift pithos clients resilience membership crash recovery memory notify raid
+[ $# -gt 0 ] || set -- s3 swift pithos clients resilience membership mixed crash recovery memory notify raid
 
 failed=()
 for suite in "$@"; do
@@ -53,7 +53,7 @@ for suite in "$@"; do
       conformance/postgres/run.sh bash -c "cd conformance && python -m pytest -q -c pytest.ini \
         ${DOLIUM_PYTEST_ARGS:-} several" || failed+=(several)
       ;;
-    pithos | clients | resilience | membership | crash | recovery | memory | notify)
+    pithos | clients | resilience | membership | mixed | crash | recovery | memory | notify)
       (cd conformance && python -m pytest -q -c pytest.ini ${DOLIUM_PYTEST_ARGS:-} "$suite") ||
         failed+=("$suite")
       ;;

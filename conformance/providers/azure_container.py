@@ -1,6 +1,6 @@
 """Makes a container in an Azure Blob account, by a request signed with the account's key (Shared Key).
 
-Usage: azure_container.py ENDPOINT ACCOUNT KEY CONTAINER
+Usage: azure_container.py OPTIONS, the file of options that serve.sh writes
 Why: the product leaves containers to the administrator, and the suite has no administrator's tools.
 """
 
@@ -9,9 +9,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 import sys
 import urllib.request
 from email.utils import formatdate
+from pathlib import Path
 
 VERSION = "2021-12-02"
 
@@ -37,4 +39,5 @@ def make(endpoint: str, account: str, key: str, container: str) -> None:
 
 
 if __name__ == "__main__":
-    make(*sys.argv[1:5])
+    options = json.loads(Path(sys.argv[1]).read_text())
+    make(*(options[name] for name in ("endpoint", "account_name", "account_key", "container")))

@@ -5,6 +5,7 @@
 
 mod plan;
 
+use std::hash::Hash;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -42,16 +43,47 @@ impl FaultProvider {
     async fn enter(&self, operation: &'static str, name: &str) -> Result<(FaultPlan, Dice)> {
         let dice = self.handle.dice(operation, name);
         let plan = self.handle.state().plan.clone();
-        if dice.hits("hang", plan.hang_rate) {
+        if self.strikes(dice, "hang", plan.hang_rate) {
             std::future::pending::<()>().await;
         }
         if !plan.latency.is_zero() {
             tokio::time::sleep(plan.latency).await;
         }
-        if dice.hits("error", plan.error_rate) {
+        if self.strikes(dice, "error", plan.error_rate) {
             return Err(injected(plan.error, operation, name));
         }
         Ok((plan, dice))
+    }
+
+    /// Rolls for a fault, and counts it when it comes.
+    fn strikes(&self, dice: Dice, fault: &'static str, rate: f64) -> bool {
+        let strikes = dice.hits(fault, rate);
+        if strikes {
+            self.handle.note(fault);
+        }
+        strikes
+    }
+
+    /// A copy with one bit flipped: the same bit for the same `what`.
+    fn rotten(&self, what: &impl Hash, bytes: &[u8]) -> Vec<u8> {
+        let mut rotten = bytes.to_vec();
+        let bit = self.handle.fixed(what) as usize % (bytes.len() * 8);
+        rotten[bit / 8] ^= 1 << (bit % 8);
+        rotten
+    }
+
+    /// The answer to a change that took effect, unless it gets lost on its way.
+    fn answer(
+        &self,
+        dice: Dice,
+        plan: &FaultPlan,
+        operation: &'static str,
+        name: &BlobName,
+    ) -> Result<()> {
+        if self.strikes(dice, "answer", plan.lost_answer_rate) {
+            return Err(injected(plan.error, operation, name.as_str()));
+        }
+        Ok(())
     }
 
     /// Remembers a change that stale listings must not show.
@@ -78,6 +110,7 @@ fn injected(fault: Fault, operation: &'static str, name: &str) -> Error {
         Fault::Temporary => ErrorKind::Unavailable,
         Fault::Permanent => ErrorKind::Denied,
         Fault::RateLimited => ErrorKind::RateLimited,
+        Fault::Internal => ErrorKind::Unexpected,
     };
     Error::new(kind, operation, format!("{name}: injected fault"))
 }
@@ -100,6 +133,7 @@ impl Provider for FaultProvider {
     async fn put(&self, name: &BlobName, body: Payload) -> Result<()> {
         let (plan, dice) = self.enter("put", name.as_str()).await?;
         if plan.full {
+            self.handle.note("full");
             let full = Error::new(
                 ErrorKind::Unavailable,
                 "put",
@@ -107,23 +141,26 @@ impl Provider for FaultProvider {
             );
             return Err(full.with_status(Status::Permanent));
         }
-        if dice.hits("lost", plan.lost_write_rate) {
+        if self.strikes(dice, "lost", plan.lost_write_rate) {
             return Ok(());
         }
         self.conceal(name, false).await;
-        self.inner.put(name, body).await
+        let rots = !body.is_empty() && self.strikes(dice, "rotten", plan.rotten_write_rate);
+        let body = match rots {
+            true => Payload::from(self.rotten(name, &body.to_bytes())),
+            false => body,
+        };
+        self.inner.put(name, body).await?;
+        self.answer(dice, &plan, "put", name)
     }
 
     async fn get(&self, name: &BlobName, range: Range<u64>) -> Result<Bytes> {
         let (plan, dice) = self.enter("get", name.as_str()).await?;
         let bytes = self.inner.get(name, range.clone()).await?;
-        if bytes.is_empty() || !dice.hits("rot", plan.rot_rate) {
+        if bytes.is_empty() || !self.strikes(dice, "rot", plan.rot_rate) {
             return Ok(bytes);
         }
-        let bit = self.handle.fixed(&(name, range)) as usize % (bytes.len() * 8);
-        let mut rotten = bytes.to_vec();
-        rotten[bit / 8] ^= 1 << (bit % 8);
-        Ok(rotten.into())
+        Ok(self.rotten(&(name, range), &bytes).into())
     }
 
     async fn head(&self, name: &BlobName) -> Result<BlobInfo> {
@@ -137,6 +174,7 @@ impl Provider for FaultProvider {
         if !plan.stale_listing {
             return Ok(page);
         }
+        self.handle.note("stale");
         let state = self.handle.state();
         let last = page
             .blobs
@@ -157,9 +195,10 @@ impl Provider for FaultProvider {
     }
 
     async fn delete(&self, name: &BlobName) -> Result<()> {
-        self.enter("delete", name.as_str()).await?;
+        let (plan, dice) = self.enter("delete", name.as_str()).await?;
         self.conceal(name, true).await;
-        self.inner.delete(name).await
+        self.inner.delete(name).await?;
+        self.answer(dice, &plan, "delete", name)
     }
 }
 
@@ -259,6 +298,34 @@ mod tests {
                 .collect::<Vec<_>>(),
             ["b"]
         );
+    }
+
+    #[tokio::test]
+    async fn answers_get_lost_and_rot_stays() {
+        let (provider, handle) = faulty(3);
+        handle.set(FaultPlan {
+            lost_answer_rate: 1.0,
+            error: Fault::Internal,
+            ..FaultPlan::default()
+        });
+        let put = provider.put(&name("a"), Payload::from(vec![1, 2])).await;
+        assert_eq!(put.unwrap_err().kind(), ErrorKind::Unexpected);
+        assert_eq!(provider.get(&name("a"), 0..2).await.unwrap()[..], [1, 2]);
+        assert!(provider.delete(&name("a")).await.is_err());
+        assert!(provider.head(&name("a")).await.is_err());
+        handle.set(FaultPlan {
+            rotten_write_rate: 1.0,
+            ..FaultPlan::default()
+        });
+        provider
+            .put(&name("b"), Payload::from(vec![0; 9]))
+            .await
+            .unwrap();
+        handle.mend();
+        let kept = provider.get(&name("b"), 0..9).await.unwrap();
+        assert_eq!(kept.iter().map(|byte| byte.count_ones()).sum::<u32>(), 1);
+        assert_eq!(handle.met()["answer"], 2);
+        assert_eq!(handle.met()["rotten"], 1);
     }
 
     #[tokio::test(start_paused = true)]

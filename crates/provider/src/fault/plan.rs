@@ -19,6 +19,8 @@ pub enum Fault {
     Permanent,
     /// Slow down.
     RateLimited,
+    /// Something broke inside the service, as an answer 500 says.
+    Internal,
 }
 
 /// What is to go wrong. The default is nothing. Rates are from 0.0 to 1.0.
@@ -32,8 +34,12 @@ pub struct FaultPlan {
     pub error: Fault,
     /// How many puts are acknowledged and dropped.
     pub lost_write_rate: f64,
+    /// How many puts and deletes take effect and answer with `error` all the same.
+    pub lost_answer_rate: f64,
     /// How many gets have one bit flipped. The same range rots at the same bit each time.
     pub rot_rate: f64,
+    /// How many puts keep one bit flipped: rot that stays.
+    pub rotten_write_rate: f64,
     /// Listings show neither the puts nor the deletes made since this was switched on.
     pub stale_listing: bool,
     /// Puts fail for lack of space.
@@ -49,7 +55,9 @@ impl Default for FaultPlan {
             error_rate: 0.0,
             error: Fault::Temporary,
             lost_write_rate: 0.0,
+            lost_answer_rate: 0.0,
             rot_rate: 0.0,
+            rotten_write_rate: 0.0,
             stale_listing: false,
             full: false,
             hang_rate: 0.0,
@@ -98,6 +106,8 @@ pub(super) struct State {
     uses: HashMap<(&'static str, String), u64>,
     /// How often each operation was called.
     calls: BTreeMap<&'static str, u64>,
+    /// How often each kind of fault was met.
+    met: BTreeMap<&'static str, u64>,
     /// What stale listings do not show yet.
     pub(super) unseen: BTreeSet<BlobName>,
     /// What stale listings still show.
@@ -130,6 +140,17 @@ impl FaultHandle {
     /// How often `operation` (`put`, `get` …) was called.
     pub fn calls(&self, operation: &str) -> u64 {
         self.state().calls.get(operation).copied().unwrap_or(0)
+    }
+
+    /// How often each kind of fault was met (`error`, `lost` …), so that a test can tell that what it
+    /// planned did happen.
+    pub fn met(&self) -> BTreeMap<&'static str, u64> {
+        self.state().met.clone()
+    }
+
+    /// Counts a fault that was met.
+    pub(super) fn note(&self, fault: &'static str) {
+        *self.state().met.entry(fault).or_default() += 1;
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod archives;
+mod chaos;
 mod collection;
 mod crash;
 mod dedup;
@@ -13,6 +14,7 @@ mod lifecycle;
 mod model;
 mod movement;
 mod objects;
+mod privacy;
 mod recovery;
 mod sharing;
 mod tending;
