@@ -1,12 +1,13 @@
-//! When the oldest write under way began.
+//! When the oldest read or write under way began.
 //!
-//! A write that finds a block does not send it again, and names it only when it commits. Meanwhile the last
-//! version that refers to the block may go, and the block with it, however short the age at which garbage is
-//! collected. So collection spares what became garbage after the oldest write under way had begun.
+//! A write that finds a block does not send it again, and names it only when it commits; a read looks a version up
+//! and then takes its blocks one after another. Meanwhile the last version that refers to a block may go, and the
+//! block with it, however short the age at which garbage is collected. So collection spares what became garbage
+//! after the oldest of them had begun.
 //!
-//! Promises: a block that a write of this process found is there when it commits; a handful of bytes for
-//! each write under way, whatever its size.
-//! Does not: know the writes of other processes; see `several/peers.rs`.
+//! Promises: a block that a read or write of this process found is there until it ends; a handful of bytes for
+//! each, whatever its size.
+//! Does not: know those of other processes; see `several`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use parking_lot::Mutex;
 
 use crate::clock::now;
 
-/// The writes under way. Clones share the register.
+/// The reads and writes under way. Clones share the register.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Underway(Arc<Mutex<Register>>);
 
@@ -26,7 +27,7 @@ struct Register {
     began: BTreeSet<(i64, u64)>,
 }
 
-/// One write under way, until the last clone is dropped.
+/// One read or write under way, until the last clone is dropped.
 #[derive(Clone, Debug)]
 pub(crate) struct Write(#[expect(dead_code, reason = "held for its drop")] Arc<Entry>);
 
@@ -37,7 +38,7 @@ struct Entry {
 }
 
 impl Underway {
-    /// Notes that a write begins now: before it looks for its first block.
+    /// Notes that one begins now: before it looks for its first block.
     pub(crate) fn begin(&self) -> Write {
         let mut register = self.0.lock();
         let key = (now().0, register.next);
@@ -47,7 +48,7 @@ impl Underway {
         Write(Arc::new(Entry { key, underway }))
     }
 
-    /// The instant up to which what is garbage may be collected: `before`, or when the oldest write began.
+    /// The instant up to which what is garbage may be collected: `before`, or when the oldest began.
     pub(crate) fn spare(&self, before: i64) -> i64 {
         let register = self.0.lock();
         let oldest = register.began.first().map(|(began, _)| *began);

@@ -30,8 +30,9 @@ impl Store {
     /// Copies a version onto an object. The copy keeps the source's ETag and checksums, since its
     /// bytes are the same.
     pub async fn copy(&self, who: &Caller, request: CopyRequest) -> Result<Version> {
+        let held = self.inner.underway.begin();
         let mut blocks = NewBlocks {
-            write: Some(self.inner.underway.begin()),
+            write: Some(held.clone()),
             ..NewBlocks::default()
         };
         let (container, row, current) = self
@@ -54,7 +55,7 @@ impl Store {
         let opened = envelope::open(&self.inner.keys, &source.attributes, key.as_ref())?;
         let encryption = self.copy_encryption(who, &request).await?;
         if opened.is_some() || encryption.is_some() {
-            let body = self.content(&container, &row, 0..source.size, key.as_ref())?;
+            let body = self.content(&container, &row, 0..source.size, key.as_ref(), held)?;
             return self.recode(who, request, source, body, encryption).await;
         }
         let description = merge(request.replace, request.tags, request.guards, &source);

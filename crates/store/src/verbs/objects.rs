@@ -6,6 +6,7 @@ use bytes::Bytes;
 use dolium_access::Action;
 use dolium_block::Node;
 use dolium_catalog::{Cluster, ContainerRow, ReadTx, VersionRow, Versioning as RowVersioning};
+use futures::StreamExt;
 use futures::stream::BoxStream;
 
 use super::event::{Cause, Occasion};
@@ -22,6 +23,7 @@ use crate::permission::{self, ReadAction, Target, permitted};
 use crate::place::Place;
 use crate::request::{ByteRange, Condition, Description, PutRequest, Reading, Source, Version};
 use crate::store::Store;
+use crate::underway::Write;
 use crate::{Error, ErrorKind, Reason, Result, expiry, reader, rows};
 
 impl Store {
@@ -135,13 +137,15 @@ impl Store {
         }
     }
 
-    /// The plain bytes of a version.
+    /// The plain bytes of a version. `held` began before the version was looked up: until the stream ends, its
+    /// blocks are there, whatever becomes of the version.
     pub(crate) fn content(
         &self,
         container: &ContainerRow,
         row: &VersionRow,
         range: Range<u64>,
         key: Option<&CustomerKey>,
+        held: Write,
     ) -> Result<BoxStream<'static, Result<Bytes>>> {
         let attributes = rows::decode_attributes(&row.meta)?;
         let key = envelope::open(&self.inner.keys, &attributes, key)?;
@@ -149,6 +153,10 @@ impl Store {
         let start = range.start;
         let lane = self.lane_of(&Place::of(container, &attributes))?;
         let body = reader::stream(lane.clone(), root, range);
+        let body = body.inspect(move |_| {
+            let _until_its_end = &held;
+        });
+        let body = body.boxed();
         match key {
             None => Ok(body),
             Some(key) => envelope::plain(key, &attributes, start, body),
@@ -205,9 +213,10 @@ impl Store {
 
     /// Opens a version for reading.
     pub async fn get(&self, who: &Caller, source: &Source, range: ByteRange) -> Result<Reading> {
+        let held = self.inner.underway.begin();
         let (container, row, current) = self.open_source(who, source, ReadAction::GET).await?;
         let range = resolve(range, row.size as u64)?;
-        let body = self.content(&container, &row, range.clone(), source.key.as_ref())?;
+        let body = self.content(&container, &row, range.clone(), source.key.as_ref(), held)?;
         Ok(Reading {
             version: with_expiry(&container, rows::version(row, current)?),
             range,

@@ -11,6 +11,7 @@ use crate::envelope::{self, CustomerKey};
 use crate::permission::ReadAction;
 use crate::request::{Source, Version};
 use crate::store::Store;
+use crate::underway::Write;
 use crate::{Error, ErrorKind, Reason, Result, rows, sharing};
 
 /// See the module.
@@ -23,11 +24,14 @@ pub struct Opened {
     /// The attributes of the account.
     account: Vec<u8>,
     tells_sharing: bool,
+    /// Keeps its blocks as long as it is open.
+    held: Write,
 }
 
 impl Store {
     /// Opens a version for reading; nothing is read yet.
     pub async fn open_object(&self, who: &Caller, source: &Source) -> Result<Opened> {
+        let held = self.inner.underway.begin();
         let (container, row, current) = self.open_source(who, source, ReadAction::GET).await?;
         let id = container.account_id;
         let (here, owns) = (container.id, who.owns(id));
@@ -46,6 +50,7 @@ impl Store {
             key: source.key.clone(),
             account,
             tells_sharing: is_any || !owns,
+            held,
         })
     }
 }
@@ -90,6 +95,7 @@ impl Opened {
             ));
         }
         let key = self.key.as_ref();
-        self.store.content(&self.container, &self.row, range, key)
+        self.store
+            .content(&self.container, &self.row, range, key, self.held.clone())
     }
 }

@@ -105,6 +105,7 @@ impl Store {
         encryption: Option<Encryption>,
     ) -> Result<Part> {
         check_number(number)?;
+        let held = self.inner.underway.begin();
         let (target, upload) = self
             .open_upload(who, container, path, upload_id, Action::PutObject)
             .await?;
@@ -131,7 +132,7 @@ impl Store {
         let attributes = rows::decode_attributes(&row.meta)?;
         let opened = envelope::open(&self.inner.keys, &attributes, source.key.as_ref())?;
         if sealed || opened.is_some() {
-            let body = self.content(&from, &row, range, source.key.as_ref())?;
+            let body = self.content(&from, &row, range, source.key.as_ref(), held)?;
             let put = recoded(body, size, encryption);
             return self
                 .put_part(who, container, path, upload_id, number, put)
