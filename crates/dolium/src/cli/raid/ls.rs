@@ -79,7 +79,7 @@ fn newest(row: &Row) -> Option<(u64, Option<SystemTime>)> {
 
 /// A moment as people read it.
 fn moment(at: Option<SystemTime>) -> String {
-    let at = at.and_then(|at| httpdate_day(at));
+    let at = at.and_then(httpdate_day);
     at.unwrap_or_else(|| "-".to_owned())
 }
 
