@@ -63,6 +63,7 @@ pub(super) struct Report {
     cares: u64,
     failures: u64,
     sent_again: u64,
+    read_again: u64,
     weather: String,
     seconds: f64,
 }
@@ -78,13 +79,14 @@ impl fmt::Display for Report {
             cares,
             failures,
             sent_again,
+            read_again,
             weather,
             seconds,
         } = self;
         write!(
             f,
             "{operations} operations in {rounds} rounds, {seconds:.1} s: {crashes} crashes, {closes} restarts, \
-             {repairs} repairs, {cares} care passes beside operations, {failures} failures in outages, {sent_again} bodies sent again; {weather}"
+             {repairs} repairs, {cares} care passes beside operations, {failures} failures in outages, {sent_again} bodies sent and {read_again} read again; {weather}"
         )
     }
 }
@@ -100,6 +102,7 @@ struct World {
     report: Report,
     failures: AtomicU64,
     sent_again: AtomicU64,
+    read_again: AtomicU64,
 }
 
 /// How a life ended.
@@ -122,6 +125,7 @@ pub(super) fn run(plan: &Plan) -> Result<Report, String> {
         report: Report::default(),
         failures: AtomicU64::new(0),
         sent_again: AtomicU64::new(0),
+        read_again: AtomicU64::new(0),
     };
     life(world.settle_in());
     while world.report.operations < plan.operations {
@@ -136,6 +140,7 @@ pub(super) fn run(plan: &Plan) -> Result<Report, String> {
     let mut report = world.report;
     report.failures = world.failures.into_inner();
     report.sent_again = world.sent_again.into_inner();
+    report.read_again = world.read_again.into_inner();
     let (begun_kinds, met, outages) = (
         &world.weather.begun,
         world.weather.met(),
@@ -242,6 +247,7 @@ impl World {
             lenient: outage,
             failures: &self.failures,
             sent_again: &self.sent_again,
+            read_again: &self.read_again,
         };
         let work = async {
             let all = try_join_all(
@@ -278,7 +284,12 @@ impl World {
         all.map_err(at)?;
         cared.map_err(at)?;
         self.report.cares += u64::from(care < 6 && !outage);
-        Ok(End::Close)
+        // Whether the work was done in time must not change what comes next.
+        Ok(if crash.is_some() {
+            End::Crash
+        } else {
+            End::Close
+        })
     }
 
     /// Calm weather, then a repair: afterwards nothing is missing.
@@ -311,6 +322,7 @@ impl World {
             lenient: false,
             failures: &self.failures,
             sent_again: &self.sent_again,
+            read_again: &self.read_again,
         }
     }
 
