@@ -5,14 +5,12 @@
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
-use dolium_array::care::{Finding, Progress, Reporter};
 use dolium_store::{
-    ByteRange, Caller, CollectReporter, Collected, Condition, ContainerName, CopyRequest,
-    DeleteRequest, ErrorKind, EtagMatch, Guards, ListEntry, ListRequest, Reason, Result, Selector,
-    Source, Store,
+    ByteRange, Caller, Condition, ContainerName, CopyRequest, DeleteRequest, ErrorKind, EtagMatch,
+    Guards, ListEntry, ListRequest, Reason, Result, Selector, Source, Store,
 };
 use futures::TryStreamExt;
 
@@ -20,8 +18,6 @@ use super::super::world::{path, request};
 use super::operation::{Action, Operation, PATHS};
 use super::truth::{State, Truth};
 
-/// A care pass beside operations ends after so long.
-const CARE_TIME_MAX: Duration = Duration::from_millis(400);
 /// How often a body is sent when the store asks for it again.
 const SENDS_MAX: usize = 5;
 /// Entries of a page, so that listings have several.
@@ -352,65 +348,5 @@ impl Client<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// Follows a care pass: ends it in time, and keeps what must never be found.
-pub(super) struct Watch {
-    end: Instant,
-    lost: parking_lot::Mutex<Vec<String>>,
-    found: parking_lot::Mutex<Vec<String>>,
-}
-
-impl Watch {
-    /// A pass that may take as long as it needs.
-    pub(super) fn patient() -> Self {
-        Self::until(Instant::now() + Duration::from_secs(3600))
-    }
-
-    /// A pass beside operations.
-    pub(super) fn brief() -> Self {
-        Self::until(Instant::now() + CARE_TIME_MAX)
-    }
-
-    fn until(end: Instant) -> Self {
-        Self {
-            end,
-            lost: Default::default(),
-            found: Default::default(),
-        }
-    }
-
-    /// Blobs that were said to be lost.
-    pub(super) fn lost(&self) -> Vec<String> {
-        self.lost.lock().clone()
-    }
-
-    /// Everything that was found, the first of it in words.
-    pub(super) fn findings(&self) -> Vec<String> {
-        self.found.lock().iter().take(10).cloned().collect()
-    }
-}
-
-impl Reporter for Watch {
-    fn finding(&self, finding: &Finding) {
-        if matches!(finding, Finding::Lost { .. }) {
-            self.lost.lock().push(finding.to_string());
-        }
-        self.found.lock().push(finding.to_string());
-    }
-
-    fn progress(&self, _progress: &Progress) {}
-
-    fn stop_requested(&self) -> bool {
-        Instant::now() >= self.end
-    }
-}
-
-impl CollectReporter for Watch {
-    fn progress(&self, _done: &Collected) {}
-
-    fn stop_requested(&self) -> bool {
-        Instant::now() >= self.end
     }
 }

@@ -20,7 +20,8 @@ use tempfile::TempDir;
 
 use super::super::model::Dice;
 use super::super::world::{bucket, settings};
-use super::life::{Client, Watch, life};
+use super::care::{Watch, care, care_beside, clean, collect};
+use super::life::{Client, life};
 use super::operation::round;
 use super::truth::Truth;
 use super::weather::{ALL, Trouble, Weather};
@@ -377,68 +378,4 @@ async fn unfold(weather: &mut Weather) {
         tokio::time::sleep_until(begun + delay).await;
         weather.unfold().await;
     }
-}
-
-/// A pass that goes on while clients work: it may fail in bad weather, and never takes for lost what is not.
-async fn care_beside(store: &Store, which: u64, fair: bool) -> Result<(), String> {
-    let watch = Watch::brief();
-    let outcome = match which {
-        0 => care(store, Care::Check, &watch).await,
-        1 => care(store, Care::Scrub { resume: None }, &watch).await,
-        2 | 3 => {
-            let verify = which == 3;
-            care(
-                store,
-                Care::Repair {
-                    resume: None,
-                    verify,
-                },
-                &watch,
-            )
-            .await
-        }
-        4 => {
-            let healed = store.heal().await;
-            healed
-                .map(drop)
-                .map_err(|error| format!("healing failed: {error:?}"))
-        }
-        _ => collect(store, &watch).await,
-    };
-    match watch.lost().first() {
-        Some(lost) => Err(format!("care found {lost}")),
-        None if fair => outcome,
-        None => Ok(()),
-    }
-}
-
-async fn care(store: &Store, care: Care, watch: &Watch) -> Result<(), String> {
-    let what = format!("{care:?}");
-    let outcome = store.care("default", care, watch).await;
-    outcome.map_err(|error| format!("{what} failed: {error:?}"))?;
-    match watch.lost().first() {
-        Some(lost) => Err(format!("{what} found {lost}")),
-        None => Ok(()),
-    }
-}
-
-async fn collect(store: &Store, watch: &Watch) -> Result<(), String> {
-    let outcome = store.collect(watch).await;
-    outcome
-        .map(drop)
-        .map_err(|error| format!("collection failed: {error:?}"))
-}
-
-/// A pass that must find nothing.
-async fn clean(store: &Store, care: Care) -> Result<(), String> {
-    let (what, watch) = (format!("{care:?}"), Watch::patient());
-    let summary = store.care("default", care, &watch).await;
-    let summary = summary.map_err(|error| format!("{what} failed: {error:?}"))?;
-    if summary.clean() {
-        return Ok(());
-    }
-    Err(format!(
-        "{what} after a repair found {:?}",
-        watch.findings()
-    ))
 }
