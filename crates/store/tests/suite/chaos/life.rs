@@ -5,14 +5,12 @@
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
-use dolium_array::care::{Finding, Progress, Reporter};
 use dolium_store::{
-    ByteRange, Caller, CollectReporter, Collected, Condition, ContainerName, CopyRequest,
-    DeleteRequest, ErrorKind, EtagMatch, Guards, ListEntry, ListRequest, Reason, Result, Selector,
-    Source, Store,
+    ByteRange, Caller, Condition, ContainerName, CopyRequest, DeleteRequest, ErrorKind, EtagMatch,
+    Guards, ListEntry, ListRequest, Reason, Result, Selector, Source, Store,
 };
 use futures::TryStreamExt;
 
@@ -20,8 +18,6 @@ use super::super::world::{path, request};
 use super::operation::{Action, Operation, PATHS};
 use super::truth::{State, Truth};
 
-/// A care pass beside operations ends after so long.
-const CARE_TIME_MAX: Duration = Duration::from_millis(400);
 /// How often a body is sent when the store asks for it again.
 const SENDS_MAX: usize = 5;
 /// Entries of a page, so that listings have several.
@@ -52,6 +48,8 @@ pub(super) struct Client<'a> {
     pub(super) failures: &'a AtomicU64,
     /// How many bodies were sent again.
     pub(super) sent_again: &'a AtomicU64,
+    /// How many reads began again.
+    pub(super) read_again: &'a AtomicU64,
 }
 
 /// What an operation's failure means for the run.
@@ -242,12 +240,32 @@ impl Client<'_> {
     /// Reads all of a path and judges what is seen.
     pub(super) async fn get(&self, at: usize, range: ByteRange) -> Judged {
         let before = self.truth.borrow().possible(at);
-        let seen = match self.read(at, range).await {
+        let seen = match self.read_over(at, range, &before).await {
             Ok(seen) => seen,
             Err(error) => return self.bear(&error),
         };
         let fits = |state: &State| state.map(|content| content.bytes()) == seen;
         self.truth.borrow_mut().judge(at, before, fits, true)
+    }
+
+    /// Reads, and once more when the version that was being read was replaced meanwhile and collected: garbage
+    /// has no age here, so that a reader is not waited for. What nobody replaced must be there.
+    async fn read_over(
+        &self,
+        at: usize,
+        range: ByteRange,
+        before: &[State],
+    ) -> Result<Option<Vec<u8>>> {
+        match self.read(at, range).await {
+            Err(error)
+                if error.context().ends_with("is not in the catalog")
+                    && self.truth.borrow().is_changing(at, before) =>
+            {
+                self.read_again.fetch_add(1, Ordering::Relaxed);
+                self.read(at, range).await
+            }
+            other => other,
+        }
     }
 
     async fn get_range(&self, at: usize, from: u64, len: u64) -> Judged {
@@ -258,7 +276,7 @@ impl Client<'_> {
             first,
             last: Some(first + len - 1),
         };
-        let seen = match self.read(at, range).await {
+        let seen = match self.read_over(at, range, &before).await {
             Ok(seen) => seen,
             Err(error) if error.reason() == Some(Reason::BadRange) => {
                 let fits = |state: &State| state.is_some_and(|c| c.len as u64 <= first);
@@ -330,65 +348,5 @@ impl Client<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// Follows a care pass: ends it in time, and keeps what must never be found.
-pub(super) struct Watch {
-    end: Instant,
-    lost: parking_lot::Mutex<Vec<String>>,
-    found: parking_lot::Mutex<Vec<String>>,
-}
-
-impl Watch {
-    /// A pass that may take as long as it needs.
-    pub(super) fn patient() -> Self {
-        Self::until(Instant::now() + Duration::from_secs(3600))
-    }
-
-    /// A pass beside operations.
-    pub(super) fn brief() -> Self {
-        Self::until(Instant::now() + CARE_TIME_MAX)
-    }
-
-    fn until(end: Instant) -> Self {
-        Self {
-            end,
-            lost: Default::default(),
-            found: Default::default(),
-        }
-    }
-
-    /// Blobs that were said to be lost.
-    pub(super) fn lost(&self) -> Vec<String> {
-        self.lost.lock().clone()
-    }
-
-    /// Everything that was found, the first of it in words.
-    pub(super) fn findings(&self) -> Vec<String> {
-        self.found.lock().iter().take(10).cloned().collect()
-    }
-}
-
-impl Reporter for Watch {
-    fn finding(&self, finding: &Finding) {
-        if matches!(finding, Finding::Lost { .. }) {
-            self.lost.lock().push(finding.to_string());
-        }
-        self.found.lock().push(finding.to_string());
-    }
-
-    fn progress(&self, _progress: &Progress) {}
-
-    fn stop_requested(&self) -> bool {
-        Instant::now() >= self.end
-    }
-}
-
-impl CollectReporter for Watch {
-    fn progress(&self, _done: &Collected) {}
-
-    fn stop_requested(&self) -> bool {
-        Instant::now() >= self.end
     }
 }

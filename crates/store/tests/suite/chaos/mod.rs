@@ -13,6 +13,7 @@
 //!
 //! `DOLIUM_CHAOS_SEED` (a number) and `DOLIUM_CHAOS_OPERATIONS` (10,000) set one run.
 
+mod care;
 mod content;
 mod life;
 mod operation;

@@ -20,7 +20,8 @@ use tempfile::TempDir;
 
 use super::super::model::Dice;
 use super::super::world::{bucket, settings};
-use super::life::{Client, Watch, life};
+use super::care::{Watch, care, care_beside, clean, collect};
+use super::life::{Client, life};
 use super::operation::round;
 use super::truth::Truth;
 use super::weather::{ALL, Trouble, Weather};
@@ -63,6 +64,7 @@ pub(super) struct Report {
     cares: u64,
     failures: u64,
     sent_again: u64,
+    read_again: u64,
     weather: String,
     seconds: f64,
 }
@@ -78,13 +80,14 @@ impl fmt::Display for Report {
             cares,
             failures,
             sent_again,
+            read_again,
             weather,
             seconds,
         } = self;
         write!(
             f,
             "{operations} operations in {rounds} rounds, {seconds:.1} s: {crashes} crashes, {closes} restarts, \
-             {repairs} repairs, {cares} care passes beside operations, {failures} failures in outages, {sent_again} bodies sent again; {weather}"
+             {repairs} repairs, {cares} care passes beside operations, {failures} failures in outages, {sent_again} bodies sent and {read_again} read again; {weather}"
         )
     }
 }
@@ -100,6 +103,7 @@ struct World {
     report: Report,
     failures: AtomicU64,
     sent_again: AtomicU64,
+    read_again: AtomicU64,
 }
 
 /// How a life ended.
@@ -122,6 +126,7 @@ pub(super) fn run(plan: &Plan) -> Result<Report, String> {
         report: Report::default(),
         failures: AtomicU64::new(0),
         sent_again: AtomicU64::new(0),
+        read_again: AtomicU64::new(0),
     };
     life(world.settle_in());
     while world.report.operations < plan.operations {
@@ -136,6 +141,7 @@ pub(super) fn run(plan: &Plan) -> Result<Report, String> {
     let mut report = world.report;
     report.failures = world.failures.into_inner();
     report.sent_again = world.sent_again.into_inner();
+    report.read_again = world.read_again.into_inner();
     let (begun_kinds, met, outages) = (
         &world.weather.begun,
         world.weather.met(),
@@ -242,6 +248,7 @@ impl World {
             lenient: outage,
             failures: &self.failures,
             sent_again: &self.sent_again,
+            read_again: &self.read_again,
         };
         let work = async {
             let all = try_join_all(
@@ -278,7 +285,12 @@ impl World {
         all.map_err(at)?;
         cared.map_err(at)?;
         self.report.cares += u64::from(care < 6 && !outage);
-        Ok(End::Close)
+        // Whether the work was done in time must not change what comes next.
+        Ok(if crash.is_some() {
+            End::Crash
+        } else {
+            End::Close
+        })
     }
 
     /// Calm weather, then a repair: afterwards nothing is missing.
@@ -311,6 +323,7 @@ impl World {
             lenient: false,
             failures: &self.failures,
             sent_again: &self.sent_again,
+            read_again: &self.read_again,
         }
     }
 
@@ -365,68 +378,4 @@ async fn unfold(weather: &mut Weather) {
         tokio::time::sleep_until(begun + delay).await;
         weather.unfold().await;
     }
-}
-
-/// A pass that goes on while clients work: it may fail in bad weather, and never takes for lost what is not.
-async fn care_beside(store: &Store, which: u64, fair: bool) -> Result<(), String> {
-    let watch = Watch::brief();
-    let outcome = match which {
-        0 => care(store, Care::Check, &watch).await,
-        1 => care(store, Care::Scrub { resume: None }, &watch).await,
-        2 | 3 => {
-            let verify = which == 3;
-            care(
-                store,
-                Care::Repair {
-                    resume: None,
-                    verify,
-                },
-                &watch,
-            )
-            .await
-        }
-        4 => {
-            let healed = store.heal().await;
-            healed
-                .map(drop)
-                .map_err(|error| format!("healing failed: {error:?}"))
-        }
-        _ => collect(store, &watch).await,
-    };
-    match watch.lost().first() {
-        Some(lost) => Err(format!("care found {lost}")),
-        None if fair => outcome,
-        None => Ok(()),
-    }
-}
-
-async fn care(store: &Store, care: Care, watch: &Watch) -> Result<(), String> {
-    let what = format!("{care:?}");
-    let outcome = store.care("default", care, watch).await;
-    outcome.map_err(|error| format!("{what} failed: {error:?}"))?;
-    match watch.lost().first() {
-        Some(lost) => Err(format!("{what} found {lost}")),
-        None => Ok(()),
-    }
-}
-
-async fn collect(store: &Store, watch: &Watch) -> Result<(), String> {
-    let outcome = store.collect(watch).await;
-    outcome
-        .map(drop)
-        .map_err(|error| format!("collection failed: {error:?}"))
-}
-
-/// A pass that must find nothing.
-async fn clean(store: &Store, care: Care) -> Result<(), String> {
-    let (what, watch) = (format!("{care:?}"), Watch::patient());
-    let summary = store.care("default", care, &watch).await;
-    let summary = summary.map_err(|error| format!("{what} failed: {error:?}"))?;
-    if summary.clean() {
-        return Ok(());
-    }
-    Err(format!(
-        "{what} after a repair found {:?}",
-        watch.findings()
-    ))
 }
