@@ -216,6 +216,8 @@ impl Put<'_> {
         let mut patient = true;
         loop {
             tokio::select! {
+                // What has ended counts, however long nobody looked.
+                biased;
                 next = puts.next() => match next {
                     None => return Ok(()),
                     Some((index, outcome)) => {
