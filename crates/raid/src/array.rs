@@ -196,7 +196,7 @@ impl Raid {
         let told = states.iter().map(|state| {
             let error =
                 |unready: &Unready| ServiceError::new(unready.kind, "prepare", &unready.context);
-            state.as_ref().map(|()| ()).map_err(error)
+            state.as_ref().copied().map_err(error)
         });
         told.collect()
     }
