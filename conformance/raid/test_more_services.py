@@ -40,7 +40,7 @@ def test_swift_agrees_with_s3_by_checksums(tmp_path: Path, start: Start) -> None
     array.expect(0, "put", "-", "large", stdin=large)
     assert array.rows()["large"]["agree"] == "size"
     array.expect(0, "check", "--read")
-    assert "Swift's access lists are of containers" in array.expect(1, "acl", "plain", "private").out
+    assert "Swift's access lists are of containers" in array.expect(0, "acl", "plain", "private").out
     assert array.expect(0, "--without", "s3", "get", "large", str(tmp_path / "got")).out.count("verified") == 1
     assert (tmp_path / "got").read_bytes() == large
     array.expect(0, "rm", "large")
@@ -56,6 +56,8 @@ def test_swift_agrees_with_s3_by_checksums(tmp_path: Path, start: Start) -> None
 def test_azure_and_an_s3_in_another_order(tmp_path: Path, azurite: Azurite, s3rver: S3rver) -> None:
     array = Array(tmp_path).add("azure", "azblob", azurite.options("photos")).add("other", "s3", s3rver.options())
     array.directory("disk", tmp_path / "disk")
+    # The container is there, so the directory might be missing: it is made on purpose. Azure's is not ours to make.
+    assert "azure: prepare: unsupported" in array.expect(1, "init").out
     keys = ["a/b", "a.txt", "a0", "ä", "z/y/x"]
     for key in keys:
         array.expect(0, "put", "-", key, stdin=key.encode())

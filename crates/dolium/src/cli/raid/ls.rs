@@ -79,11 +79,11 @@ fn newest(row: &Row) -> Option<(u64, Option<SystemTime>)> {
 
 /// A moment as people read it.
 fn moment(at: Option<SystemTime>) -> String {
-    let at = at.and_then(httpdate_day);
+    let at = at.and_then(written);
     at.unwrap_or_else(|| "-".to_owned())
 }
 
-fn httpdate_day(at: SystemTime) -> Option<String> {
+fn written(at: SystemTime) -> Option<String> {
     let at = jiff::Timestamp::try_from(at).ok()?;
     Some(at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
@@ -140,7 +140,7 @@ pub(super) fn record(array: &Raid, row: &Row, judged: &Judgement) -> Value {
     let copies = array.services().iter().zip(&row.copies).map(|(service, copy)| {
         let copy = match copy {
             Copy::Present(info) => json!({
-                "len": info.len, "tag": info.tag.to_string(), "modified": info.modified.and_then(httpdate_day),
+                "len": info.len, "tag": info.tag.to_string(), "modified": info.modified.and_then(written),
             }),
             Copy::Absent => Value::Null,
             Copy::Unknown => json!("unknown"),
@@ -167,7 +167,7 @@ pub(super) fn record(array: &Raid, row: &Row, judged: &Judgement) -> Value {
         Agreement::Unknown => "unknown",
     };
     json!({
-        "key": row.key.as_str(), "len": len, "modified": modified.and_then(httpdate_day), "agree": agree,
+        "key": row.key.as_str(), "len": len, "modified": modified.and_then(written), "agree": agree,
         "missing": of_kind(Deviation::Missing), "differs": of_kind(Deviation::Differs),
         "extra": of_kind(Deviation::Extra), "tie": tie, "services": copies,
     })
