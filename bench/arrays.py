@@ -70,26 +70,38 @@ def dolium(folder: Path, members: list[Service]) -> Iterator[Dolium]:
         server.end()
 
 
+def fresh(settings: argparse.Namespace) -> list[bytes]:
+    """A large body for each round."""
+    return [os.urandom(settings.mib * MIB) for _ in range(settings.rounds)]
+
+
+def fresh_small(count: int) -> list[bytes]:
+    return [os.urandom(SMALL) for _ in range(count)]
+
+
 def directories(work: Path, settings: argparse.Namespace) -> None:
     """All members are directories; one is taken away."""
-    big = os.urandom(settings.mib * MIB)
-    small = [os.urandom(SMALL) for _ in range(settings.small)]
+    # Nothing is sent twice: what the array has already would not be stored again.
+    big, lost = fresh(settings), fresh(settings)
+    length = settings.mib * MIB
+    small, small_lost = fresh_small(settings.small), fresh_small(settings.small)
     print(f"\n{settings.mib} MiB in one object; {settings.small} of 4 KiB, four at a time.\n\n{HEAD}")
     rounds = range(settings.rounds)
     members = [Directory(work / "own" / name) for name in MEMBERS]
     (work / "own").mkdir()
     with dolium(work / "dolium", members) as own:
-        row("Dolium", "put large", [own.put_big(f"big{n}", big) for n in rounds], len(big))
+        own.put_big("warm", os.urandom(length))
+        row("Dolium", "put large", [own.put_big(f"big{n}", big[n]) for n in rounds], length)
         own.server.restart()
-        row("Dolium", "get large", [own.get_big(f"big{n}", big) for n in rounds], len(big))
+        row("Dolium", "get large", [own.get_big(f"big{n}", big[n]) for n in rounds], length)
         row("Dolium", "put small", [own.put_small("small", small)], settings.small * SMALL)
         own.server.restart()
         row("Dolium", "get small", [own.get_small("small", small)], settings.small * SMALL)
         aside = work / "aside"
         members[0].folder.rename(aside)
-        row("Dolium", "get large, one lost", [own.get_big(f"big{n}", big) for n in rounds], len(big))
-        row("Dolium", "put large, one lost", [own.put_big(f"lost{n}", big) for n in rounds], len(big))
-        row("Dolium", "put small, one lost", [own.put_small("lost", small)], settings.small * SMALL)
+        row("Dolium", "get large, one lost", [own.get_big(f"big{n}", big[n]) for n in rounds], length)
+        row("Dolium", "put large, one lost", [own.put_big(f"lost{n}", lost[n]) for n in rounds], length)
+        row("Dolium", "put small, one lost", [own.put_small("lost", small_lost)], settings.small * SMALL)
         own.server.restart()
         row("Dolium", "get small, one lost", [own.get_small("small", small)], settings.small * SMALL)
     shutil.rmtree(work / "own")
@@ -97,16 +109,16 @@ def directories(work: Path, settings: argparse.Namespace) -> None:
     for folder in folders:
         folder.mkdir(parents=True)
     peer = Rclone(work / "rclone", [str(folder) for folder in folders], {})
-    row("rclone", "put large", [peer.put_big(f"big{n}", big) for n in rounds], len(big))
-    row("rclone", "get large", [peer.get_big(f"big{n}", big) for n in rounds], len(big))
+    row("rclone", "put large", [peer.put_big(f"big{n}", big[n]) for n in rounds], length)
+    row("rclone", "get large", [peer.get_big(f"big{n}", big[n]) for n in rounds], length)
     row("rclone", "put small", [peer.put_small("small", small)], settings.small * SMALL)
     row("rclone", "get small", [peer.get_small("small", small)], settings.small * SMALL)
     folders[0].rename(work / "aside-peer")
     # In place of the directory is something that cannot be one: rclone would make it anew, unasked.
     folders[0].write_text("not mounted")
-    row("rclone", "get large, one lost", [peer.get_big(f"big{n}", big) for n in rounds], len(big))
-    row("rclone", "put large, one lost", [peer.put_big("lost0", big)], len(big))
-    row("rclone", "put small, one lost", [peer.put_small("lost", small)], settings.small * SMALL)
+    row("rclone", "get large, one lost", [peer.get_big(f"big{n}", big[n]) for n in rounds], length)
+    row("rclone", "put large, one lost", [peer.put_big("lost0", lost[0])], length)
+    row("rclone", "put small, one lost", [peer.put_small("lost", small_lost)], settings.small * SMALL)
     row("rclone", "get small, one lost", [peer.get_small("small", small)], settings.small * SMALL)
 
 
@@ -117,8 +129,9 @@ def each(work: Callable[[str, bytes], Cost], folder: str, bodies: list[bytes]) -
 
 def frozen(work: Path, settings: argparse.Namespace) -> None:
     """Four directories and a WebDAV server that is stopped while it holds its connections."""
-    big = os.urandom(settings.mib * MIB)
-    small = [os.urandom(SMALL) for _ in range(50)]
+    big, later = fresh(settings), fresh(settings)
+    length = settings.mib * MIB
+    small = {kind: fresh_small(50) for kind in ("ready", "later", "healthy", "frozen")}
     service = Service("webdav", "webdav", work / "services" / "webdav")
     (work / "services").mkdir()
     members = [Directory(work / "services" / name) for name in MEMBERS[:4]]
@@ -130,28 +143,29 @@ def frozen(work: Path, settings: argparse.Namespace) -> None:
         lines = []
         with dolium(work / "dolium", members) as own:
             for kind in ("ready", "later"):
-                each(own.put_big, kind, small)
-            row("Dolium", "put large", [own.put_big(f"big{n}", big) for n in range(settings.rounds)], len(big))
-            row("Dolium", "get large", [own.get_big("big0", big)], len(big))
+                each(own.put_big, kind, small[kind])
+            own.put_big("warm", os.urandom(length))
+            row("Dolium", "put large", [own.put_big(f"big{n}", big[n]) for n in range(settings.rounds)], length)
+            row("Dolium", "get large", [own.get_big("big0", big[0])], length)
             own.server.restart()
-            own.get_big("big0", big)
-            lines.append(("get 4 KiB", each(own.get_big, "ready", small)))
-            lines.append(("put 4 KiB", each(own.put_big, "healthy", small)))
+            own.get_big("big0", big[0])
+            lines.append(("get 4 KiB", each(own.get_big, "ready", small["ready"])))
+            lines.append(("put 4 KiB", each(own.put_big, "healthy", small["healthy"])))
             service.freeze()
-            lines.append(("get 4 KiB, one frozen", each(own.get_big, "later", small)))
-            row("Dolium", "get large, one frozen", [own.get_big("big0", big)], len(big))
-            first = own.put_big("first", small[0]).seconds * 1000
+            lines.append(("get 4 KiB, one frozen", each(own.get_big, "later", small["later"])))
+            row("Dolium", "get large, one frozen", [own.get_big("big0", big[0])], length)
+            first = own.put_big("first", os.urandom(SMALL)).seconds * 1000
             lines.append(("the first put of 4 KiB, one frozen", [first]))
-            lines.append(("put 4 KiB, one frozen", each(own.put_big, "frozen", small)))
+            lines.append(("put 4 KiB, one frozen", each(own.put_big, "frozen", small["frozen"])))
             for n in range(settings.rounds):
-                row("Dolium", f"put large, one frozen ({n + 1})", [own.put_big(f"frozen{n}", big)], len(big))
+                row("Dolium", f"put large, one frozen ({n + 1})", [own.put_big(f"frozen{n}", later[n])], length)
             service.thaw()
         peer = webdav_peer(work, service)
-        row("rclone", "put large", [peer.put_big("big", big)], len(big))
-        row("rclone", "get large", [peer.get_big("big", big)], len(big))
+        row("rclone", "put large", [peer.put_big("big", big[0])], length)
+        row("rclone", "get large", [peer.get_big("big", big[0])], length)
         service.freeze()
-        row("rclone", "get large, one frozen", [peer.get_big("big", big)], len(big))
-        row("rclone", "put large, one frozen", [peer.put_big("frozen", big)], len(big))
+        row("rclone", "get large, one frozen", [peer.get_big("big", big[0])], length)
+        row("rclone", "put large, one frozen", [peer.put_big("frozen", later[0])], length)
     finally:
         service.end()
     print("\nOne after the other, by one client, milliseconds:\n\n| | | p50 | p95 | max |\n|---|---|--:|--:|--:|")

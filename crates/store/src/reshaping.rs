@@ -267,7 +267,7 @@ impl Store {
     }
 
     /// Brings shards from the local disk to members that are back, in every array.
-    pub(crate) async fn deliver(&self) -> Result<()> {
+    pub async fn deliver(&self) -> Result<()> {
         for (name, lane) in &self.inner.lanes {
             if lane.array.spool_status().shards == 0 {
                 continue;

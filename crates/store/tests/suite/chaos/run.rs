@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use dolium_array::{Array, ArraySettings, Timeouts};
+use dolium_array::{Array, ArraySettings, SpoolSettings, Timeouts};
 use dolium_block::MasterKey;
 use dolium_catalog::{Catalog, CatalogSettings};
 use dolium_identity::{Identity, NewUser, SealingKey};
@@ -29,6 +29,9 @@ use super::weather::{ALL, Trouble, Weather};
 const KEY: [u8; 32] = [9; 32];
 /// The block length of one of the containers, so that objects have many blocks.
 const FINE_BLOCK: u32 = 64 << 10;
+
+/// Little, so that it is full now and then.
+const SPOOL_MAX: u64 = 6 << 20;
 
 /// What a run is to do.
 pub(super) struct Plan {
@@ -164,6 +167,11 @@ impl World {
             straggler_grace: Duration::from_millis(60),
             cool_down: Duration::from_millis(200),
         };
+        // What members do not take waits beside the catalog, and is lost with it.
+        settings.spool = Some(SpoolSettings {
+            dir: self.dir.path().join(format!("{catalog}-spool")),
+            bytes_max: SPOOL_MAX,
+        });
         let file = self.dir.path().join(catalog);
         StoreParts {
             catalog: Catalog::open_sqlite(file, CatalogSettings::default()).unwrap(),
@@ -297,6 +305,10 @@ impl World {
     async fn repair(&mut self, store: &Store) -> Result<(), String> {
         self.weather.calm();
         self.report.repairs += 1;
+        if self.dice.roll(2) == 0 {
+            let delivered = store.deliver().await;
+            delivered.map_err(|error| format!("delivery failed: {error:?}"))?;
+        }
         if self.dice.roll(2) == 0 {
             collect(store, &Watch::patient()).await?;
         }
