@@ -7,6 +7,7 @@ stopped and started again on the same port with what it keeps.
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import shutil
 import socket
@@ -106,10 +107,12 @@ class Azurite(Process):
         """Options of a container, which is made."""
         endpoint = f"http://127.0.0.1:{self.port}/{AZURE_ACCOUNT}"
         script = Path(__file__).parents[1] / "providers/azure_container.py"
-        make = [sys.executable, str(script), endpoint, AZURE_ACCOUNT, AZURE_KEY, container]
-        subprocess.run(make, check=True, capture_output=True)
         keys = {"account_name": AZURE_ACCOUNT, "account_key": AZURE_KEY}
-        return {"endpoint": endpoint, "container": container, **keys}
+        options = {"endpoint": endpoint, "container": container, **keys}
+        file = self.folder / "options.json"
+        file.write_text(json.dumps(options))
+        subprocess.run([sys.executable, str(script), str(file)], check=True, capture_output=True)
+        return options
 
 
 class Webdav(Process):
