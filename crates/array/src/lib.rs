@@ -15,6 +15,7 @@ mod delete;
 mod error;
 mod found;
 mod id;
+mod kept;
 mod layout;
 mod member;
 mod membership;
