@@ -3,6 +3,7 @@
 //! Promises: nothing is deleted that is a last good copy (the array's rule); collection and repair
 //! exclude each other. Does not: free anything; see `collect`.
 
+mod round;
 mod tending;
 
 pub(crate) use tending::Suspected;

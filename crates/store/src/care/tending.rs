@@ -4,38 +4,37 @@
 //! where it was. What they find, what reads find and what writes could not store is mended, those blobs first
 //! that can lose the least.
 //!
-//! Promises: bounded: so many blobs are in the queue, the rest is found again; a restart loses at most the
-//! findings of a page; nothing is deleted that is a last good copy (the array's rule).
+//! Promises: bounded: so many blobs are in the queue, the rest is found again; a kill loses at most the
+//! findings of a round; nothing is deleted that is a last good copy (the array's rule).
 //! Does not: make anything anew at a provider that lost all, which may be a disk that is not mounted: that takes
 //! a repair that somebody asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
-use dolium_array::care::{CheckOptions, Cursor, Finding, Progress, Reporter, Wanted};
-use dolium_array::{Array, BlobId, BlobKind, MemberState};
+use dolium_array::care::{CheckOptions, Cursor, Wanted};
+use dolium_array::{Array, BlobKind, MemberState};
 use dolium_catalog::BlobKind as RowKind;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
+use super::round::{QUEUE_MAX, Round, want};
 use crate::blobs::stored_blob;
 use crate::clock::now;
 use crate::several::Held;
 use crate::store::Store;
 use crate::{Error, Result};
 
-/// Blobs in the queue of one round.
-const QUEUE_MAX: usize = 10_000;
 /// Records looked at by one page.
 const PAGE: i64 = 1000;
 /// What `meta` calls the state of an array's care.
 const STATE: &str = "tending/";
 /// The microseconds of a day.
 const DAY: i64 = 24 * 3600 * 1_000_000;
-/// The longest pause that one blob is worth.
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// A scrub makes room for other care, such as the delivery of what waits, after so long.
+const SCRUB_ROUND_MAX: Duration = Duration::from_secs(120);
 
 /// How much care an array gets by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,71 +84,6 @@ pub struct CareState {
     pub mended: u64,
     /// When the last of them were.
     pub mended_at: i64,
-}
-
-/// Hears the findings of a round.
-struct Round<'a> {
-    store: &'a Store,
-    held: &'a Held,
-    wanted: Mutex<Wanted>,
-    findings: AtomicU64,
-    bytes: AtomicU64,
-    /// Bytes after which the round stops.
-    bytes_max: u64,
-}
-
-impl<'a> Round<'a> {
-    fn new(store: &'a Store, held: &'a Held, bytes_max: u64) -> Self {
-        Self {
-            store,
-            held,
-            wanted: Mutex::default(),
-            findings: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-            bytes_max,
-        }
-    }
-}
-
-impl Reporter for Round<'_> {
-    fn finding(&self, finding: &Finding) {
-        let bad = match finding {
-            Finding::Missing { id, index, .. }
-            | Finding::WrongLength { id, index, .. }
-            | Finding::Damaged { id, index, .. } => Some((id, *index)),
-            Finding::Orphan { .. } | Finding::Unreachable { .. } | Finding::Lost { .. } => None,
-        };
-        if !matches!(finding, Finding::Orphan { .. }) {
-            self.findings.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!(%finding, "care found something");
-        }
-        if let Some((id, index)) = bad {
-            want(&mut self.wanted.lock(), id, index);
-        }
-    }
-
-    fn progress(&self, progress: &Progress) {
-        self.bytes.store(progress.bytes, Ordering::Relaxed);
-    }
-
-    fn pause(&self, bytes: u64) -> Duration {
-        let rate = self.store.inner.settings.care.bytes_per_second;
-        if rate == 0 || bytes == 0 {
-            return Duration::ZERO;
-        }
-        Duration::from_secs_f64(bytes as f64 / rate as f64).min(PAUSE_MAX)
-    }
-
-    fn stop_requested(&self) -> bool {
-        let is_spent = self.bytes.load(Ordering::Relaxed) >= self.bytes_max;
-        is_spent || self.held.is_lost() || self.store.inner.stop.is_cancelled()
-    }
-}
-
-fn want(wanted: &mut Wanted, id: &BlobId, index: u8) {
-    if wanted.len() < QUEUE_MAX || wanted.contains_key(id) {
-        wanted.entry(id.clone()).or_default().insert(index);
-    }
 }
 
 /// What reads found bad since somebody last asked, by array.
@@ -298,7 +232,8 @@ impl Store {
         if state.scrub_cursor.is_none() {
             (state.scrub_began, state.scrub_findings) = (now().0, 0);
         }
-        let round = Round::new(self, held, budget);
+        let mut round = Round::new(self, held, budget);
+        round.end = Some(Instant::now() + SCRUB_ROUND_MAX);
         self.inner.journal.settle().await?;
         let resume = state.scrub_cursor.take();
         let done = array
