@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::shapes::reshape;
 use dolium_array::care::{Finding, Progress, Reporter};
 use dolium_store::{Care, CollectReporter, Collected, Store};
 
@@ -92,6 +93,7 @@ pub(super) async fn care_beside(store: &Store, which: u64, fair: bool) -> Result
                 .map(drop)
                 .map_err(|error| format!("healing failed: {error:?}"))
         }
+        5 => reshape(store, &watch).await,
         _ => collect(store, &watch).await,
     };
     match watch.lost().first() {

@@ -4,8 +4,8 @@
 //! writes that they acknowledged, lose answers, list what was, flip bits on the wire and at rest, fill up,
 //! and come back whole or empty; never more of them than the layout tolerates, and one that lied or
 //! missed something counts until a repair has run. In rare rounds more members than that are out of reach for a
-//! moment: then operations may fail, and nothing may be lost. Care passes run beside the operations, and
-//! the server ends between any two steps and starts again.
+//! moment: then operations may fail, and nothing may be lost. Care passes run beside the operations, layouts
+//! change, members are emptied, what they do not take waits on a disk, and the server ends between any two steps and starts again.
 //!
 //! Promises: a seed repeats the operations and the faults, not the interleaving of threads; every answer is judged;
 //! in the end everything agrees byte for byte, check and scrub are clean, and a recovery from the providers
@@ -18,7 +18,9 @@ mod content;
 mod life;
 mod operation;
 mod proof;
+mod report;
 mod run;
+mod shapes;
 mod truth;
 mod weather;
 

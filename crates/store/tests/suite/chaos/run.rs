@@ -1,7 +1,6 @@
 //! A run: lives of the server, one after the other, until all operations are done; then the reckoning.
 
 use std::cell::RefCell;
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
@@ -23,6 +22,8 @@ use super::super::world::{bucket, settings};
 use super::care::{Watch, care, care_beside, clean, collect};
 use super::life::{Client, life};
 use super::operation::round;
+use super::report::Report;
+use super::shapes::{Wanted, reshape_all};
 use super::truth::Truth;
 use super::weather::{ALL, Trouble, Weather};
 
@@ -56,49 +57,11 @@ impl Plan {
     }
 }
 
-/// What a run did.
-#[derive(Default)]
-pub(super) struct Report {
-    operations: usize,
-    rounds: u64,
-    crashes: u64,
-    closes: u64,
-    repairs: u64,
-    cares: u64,
-    failures: u64,
-    sent_again: u64,
-    read_again: u64,
-    weather: String,
-    seconds: f64,
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            operations,
-            rounds,
-            crashes,
-            closes,
-            repairs,
-            cares,
-            failures,
-            sent_again,
-            read_again,
-            weather,
-            seconds,
-        } = self;
-        write!(
-            f,
-            "{operations} operations in {rounds} rounds, {seconds:.1} s: {crashes} crashes, {closes} restarts, \
-             {repairs} repairs, {cares} care passes beside operations, {failures} failures in outages, {sent_again} bodies sent and {read_again} read again; {weather}"
-        )
-    }
-}
-
 /// What outlives a server.
 struct World {
     dir: TempDir,
     weather: Weather,
+    shape: Wanted,
     truth: RefCell<Truth>,
     who: Option<Caller>,
     containers: Vec<ContainerName>,
@@ -122,6 +85,7 @@ pub(super) fn run(plan: &Plan) -> Result<Report, String> {
     let mut world = World {
         dir: TempDir::new().unwrap(),
         weather: Weather::new(plan.seed, &plan.troubles, plan.bearable),
+        shape: Wanted::first(),
         truth: RefCell::new(Truth::new()),
         who: None,
         containers: vec![bucket()],
@@ -158,7 +122,7 @@ pub(super) fn run(plan: &Plan) -> Result<Report, String> {
 impl World {
     fn parts(&self, catalog: &str) -> StoreParts {
         let key = shard_key(&MasterKey::from_bytes(KEY));
-        let layout = "erasure:3+2".parse().unwrap();
+        let layout = self.shape.layout.parse().unwrap();
         let mut settings = ArraySettings::new("default", layout, self.weather.members(), key);
         // Members are in memory: who answers at all answers at once.
         settings.timeouts = Timeouts {
@@ -167,6 +131,7 @@ impl World {
             straggler_grace: Duration::from_millis(60),
             cool_down: Duration::from_millis(200),
         };
+        settings.draining = self.shape.draining.clone();
         // What members do not take waits beside the catalog, and is lost with it.
         settings.spool = Some(SpoolSettings {
             dir: self.dir.path().join(format!("{catalog}-spool")),
@@ -245,7 +210,7 @@ impl World {
         self.weather.forecast(&mut self.dice, number);
         let operations = round(&mut self.dice);
         self.report.operations += operations.len();
-        let care = self.dice.roll(12);
+        let care = self.dice.roll(14);
         let crash = (self.dice.roll(25) == 0).then(|| Duration::from_millis(self.dice.roll(40)));
         let (fair, outage) = (self.weather.is_fair(), self.weather.is_outage());
         let client = Client {
@@ -267,7 +232,7 @@ impl World {
             let changes = unfold(&mut self.weather);
             let care = async {
                 match care {
-                    0..=5 if !outage => care_beside(store, care, fair).await,
+                    0..=6 if !outage => care_beside(store, care, fair).await,
                     _ => Ok(()),
                 }
             };
@@ -292,7 +257,7 @@ impl World {
         };
         all.map_err(at)?;
         cared.map_err(at)?;
-        self.report.cares += u64::from(care < 6 && !outage);
+        self.report.cares += u64::from(care < 7 && !outage);
         // Whether the work was done in time must not change what comes next.
         Ok(if crash.is_some() {
             End::Crash
@@ -319,6 +284,16 @@ impl World {
         care(store, verify, &Watch::patient()).await?;
         clean(store, Care::Check).await?;
         self.weather.repaired();
+        if self.dice.roll(3) == 0 {
+            // What the last shape left undone is still there when the next one comes.
+            if self.dice.roll(2) == 0 {
+                reshape_all(store).await?;
+                clean(store, Care::Check).await?;
+            }
+            self.shape = Wanted::roll(&mut self.dice);
+            self.shape.give(store);
+            self.report.shapes += 1;
+        }
         if self.dice.roll(4) == 0 {
             clean(store, Care::Scrub { resume: None }).await?;
             self.client(store).compare().await?;
@@ -344,6 +319,7 @@ impl World {
         self.weather.calm();
         let store = self.open("catalog.sqlite").await?;
         self.repair(&store).await?;
+        reshape_all(&store).await?;
         for _ in 0..2 {
             collect(&store, &Watch::patient()).await?;
         }
