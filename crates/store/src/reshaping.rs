@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use dolium_array::care::{Plan, Progress, RelocateOptions, Reporter, Summary};
 use dolium_array::{Array, BlobKind, MemberId, Shape, StoredBlob};
-use dolium_catalog::{BlobKind as RowKind, BlobRow};
+use dolium_catalog::{BlobKind as RowKind, BlobRow, BlobState};
 use serde::Serialize;
 
 use crate::blobs::stored_blob;
@@ -117,7 +117,8 @@ impl Store {
                 let page = page.await?;
                 let Some(last) = page.last() else { break };
                 after = Some(last.name.clone());
-                for row in &page {
+                // What is being removed need not move.
+                for row in page.iter().filter(|row| row.state == BlobState::Live) {
                     left.add(&shape, &stored_blob(row)?);
                 }
             }

@@ -270,7 +270,9 @@ impl Job<'_> {
             }
         }
         let lost = usize::from(blob.layout.shards()) - knowledge.wanted.len() < enough;
-        if lost && knowledge.proven.len() < enough {
+        // It may have been removed while it was read.
+        let is_wanted = async || matches!(self.inventory.get(&blob.id).await, Ok(Some(_)));
+        if lost && knowledge.proven.len() < enough && is_wanted().await {
             pass.find(&Finding::Lost {
                 id: blob.id.clone(),
             });

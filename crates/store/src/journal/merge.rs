@@ -129,6 +129,7 @@ impl Merger {
             self.write_segment(segment, fence.clone()).await?;
         }
         self.remove_merged().await?;
+        self.finish_dying().await?;
         self.snapshot_if_due(&fence).await
     }
 

@@ -7,7 +7,9 @@
 //! stand beside each other under one name. What one that was cut short left goes with the next.
 
 use dolium_array::{BlobId, BlobKind, StoredBlob};
-use dolium_catalog::{BlobKind as RowKind, Change, Entry, Op, TableDef, Val, journaled_tables};
+use dolium_catalog::{
+    BlobKind as RowKind, BlobRow, BlobState, Change, Entry, Op, TableDef, Val, journaled_tables,
+};
 use dolium_provider::Payload;
 
 use super::merge::Merger;
@@ -52,7 +54,7 @@ impl Merger {
             parts = part.number,
             "a snapshot was written"
         );
-        self.remove_replaced().await
+        self.remove_replaced(fence).await
     }
 
     /// Notes that a snapshot of this point is begun; false when one was before.
@@ -133,23 +135,45 @@ impl Merger {
         Ok(())
     }
 
-    /// Removes segments and snapshots that the present snapshot replaces.
-    async fn remove_replaced(&self) -> Result<()> {
+    /// Removes segments and snapshots that the present snapshot replaces: marked first, so that nobody takes
+    /// what is being removed for lost.
+    async fn remove_replaced(&self, fence: &Fence) -> Result<()> {
         let base = self.base.seq;
-        for blob in self.records(RowKind::Journal).await? {
-            if parse_batch_name(blob.id.name()).is_some_and(|(_, last)| last <= base) {
-                self.forget(RowKind::Journal, blob).await?;
+        let mut replaced: Vec<(RowKind, String)> = Vec::new();
+        for row in self.records(RowKind::Journal).await? {
+            if parse_batch_name(&row.name).is_some_and(|(_, last)| last <= base) {
+                replaced.push((RowKind::Journal, row.name));
             }
         }
-        for blob in self.records(RowKind::Snapshot).await? {
-            if parse_snapshot_name(blob.id.name()).is_some_and(|(seq, _)| seq < base) {
-                self.forget(RowKind::Snapshot, blob).await?;
+        for row in self.records(RowKind::Snapshot).await? {
+            if parse_snapshot_name(&row.name).is_some_and(|(seq, _)| seq < base) {
+                replaced.push((RowKind::Snapshot, row.name));
+            }
+        }
+        let (array, fence) = (self.desk.array.name().to_owned(), fence.clone());
+        let marked = self.desk.catalog.write(move |tx| {
+            fence.check(tx)?;
+            for (kind, name) in &replaced {
+                tx.set_blob_state(&array, *kind, name, BlobState::Dying)?;
+            }
+            Ok::<_, Error>(())
+        });
+        marked.await?;
+        self.finish_dying().await
+    }
+
+    /// Removes what was marked, also by a server that was killed then: the bytes first, then the record.
+    pub(super) async fn finish_dying(&self) -> Result<()> {
+        for kind in [RowKind::Journal, RowKind::Snapshot] {
+            let rows = self.records(kind).await?;
+            for row in rows.iter().filter(|row| row.state == BlobState::Dying) {
+                self.forget(kind, stored_blob(row)?).await?;
             }
         }
         Ok(())
     }
 
-    async fn records(&self, kind: RowKind) -> Result<Vec<StoredBlob>> {
+    async fn records(&self, kind: RowKind) -> Result<Vec<BlobRow>> {
         let mut all = Vec::new();
         let mut after: Option<String> = None;
         loop {
@@ -163,14 +187,12 @@ impl Merger {
                 return Ok(all);
             };
             after = Some(last.name.clone());
-            for row in &page {
-                all.push(stored_blob(row)?);
-            }
+            all.extend(page);
         }
     }
 
-    /// Removes a blob, its bytes before its record: a crash in between leaves a record of nothing,
-    /// which the next snapshot removes again.
+    /// Removes a marked blob, its bytes before its record: a crash in between leaves a marked record of
+    /// nothing, which the next merge removes.
     async fn forget(&self, kind: RowKind, blob: StoredBlob) -> Result<()> {
         if let Err(error) = self.desk.array.delete(&blob).await {
             tracing::warn!(blob = %blob.id, %error, "a replaced journal blob could not be removed");
