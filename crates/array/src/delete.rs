@@ -1,6 +1,6 @@
 //! Deleting blobs: all shards, each member's in one go.
 //!
-//! Promises: idempotent; an error names the members that failed.
+//! Promises: idempotent; an error names the members that failed. What a former member holds is not touched.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use futures::future::join_all;
 use crate::array::Inner;
 use crate::member::{Peer, Traffic};
 use crate::write::listed;
-use crate::{Array, BlobId, Error, ErrorKind, MemberId, Result, StoredBlob};
+use crate::{Array, BlobId, Error, MemberId, Result, StoredBlob};
 
 impl Array {
     /// Removes all shards of a blob. Idempotent; an error names the members that failed.
