@@ -16,7 +16,8 @@ use super::stream::{Lines, respond};
 use crate::compose::Components;
 use crate::roster;
 
-struct Watching(Arc<Lines>);
+/// Tells a client of a pass, and stops when it has gone.
+pub(super) struct Watching(pub(super) Arc<Lines>);
 
 impl Reporter for Watching {
     fn finding(&self, finding: &Finding) {

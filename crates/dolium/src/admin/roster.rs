@@ -6,13 +6,14 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use dolium_array::care::{Finding, MemberWork, Plan, Progress, Reporter};
+use dolium_array::care::{MemberWork, Plan};
 use dolium_provider::Probe;
 use dolium_store::{Left, Reshaped};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Failure;
+use super::care::Watching;
 use super::stream::{Lines, respond};
 use crate::compose::Components;
 use crate::config::Prices;
@@ -222,22 +223,6 @@ fn priced(
         cost: sum(|work| work.cost),
         monthly: sum(|work| work.monthly),
         providers,
-    }
-}
-
-struct Watching(std::sync::Arc<Lines>);
-
-impl Reporter for Watching {
-    fn finding(&self, finding: &Finding) {
-        self.0.finding(finding);
-    }
-
-    fn progress(&self, progress: &Progress) {
-        self.0.progress(progress);
-    }
-
-    fn stop_requested(&self) -> bool {
-        self.0.is_gone()
     }
 }
 
