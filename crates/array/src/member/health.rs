@@ -236,6 +236,30 @@ mod tests {
         assert_eq!(health.admit(Instant::now()), Admission::Free);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_that_was_asked_for_is_kept_and_is_no_failure() {
+        let mut health = Health::default();
+        let pause = Duration::from_secs(90);
+        health.paused("slow down", Instant::now() + pause);
+        // A shorter one that is heard later does not cut it short.
+        health.paused("slow down", Instant::now() + COOL_DOWN);
+        tokio::time::advance(pause - Duration::from_millis(1)).await;
+        assert_eq!(health.admit(Instant::now()), Admission::Refused);
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert_eq!(health.admit(Instant::now()), Admission::Trial);
+        health.end_trial();
+        health.succeeded(Duration::from_millis(1), Traffic::None);
+        assert_eq!(health.state(), MemberState::Up);
+        // It counted neither as a failure nor as an opening: the next cool-down is the first.
+        for _ in 1..FAILURES_MAX {
+            health.failed("no", Instant::now(), COOL_DOWN);
+        }
+        assert_eq!(health.admit(Instant::now()), Admission::Free);
+        health.failed("no", Instant::now(), COOL_DOWN);
+        tokio::time::advance(COOL_DOWN).await;
+        assert_eq!(health.admit(Instant::now()), Admission::Trial);
+    }
+
     #[test]
     fn patience_follows_the_p95_within_bounds() {
         let mut health = Health::default();

@@ -219,3 +219,19 @@ async fn delete_removes_all_and_names_who_failed() {
         assert!(rig.stored(*member).await.is_empty());
     }
 }
+
+/// One "too many requests" is enough, and the member is asked again when its pause is over.
+#[tokio::test(start_paused = true)]
+async fn a_member_that_asks_for_a_pause_gets_it_at_once() {
+    let rig = Rig::new("erasure:3+1", 4);
+    let busy = dolium_array::MemberId(1);
+    rig.break_member(busy, FaultPlan::failing(Fault::RateLimited));
+    rig.array.put(&pack(1), body()).await.unwrap();
+    let status = rig.array.status()[1].clone();
+    assert_eq!((status.state, status.errors), (MemberState::Down, 1));
+    rig.mend();
+    tokio::time::advance(Duration::from_secs(5)).await;
+    assert!(rig.array.knock().await, "its pause is over");
+    let blob = rig.array.put(&pack(2), body()).await.unwrap();
+    assert!(blob.placement.is_complete());
+}

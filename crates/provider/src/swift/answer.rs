@@ -92,3 +92,30 @@ pub(crate) fn failed(operation: &'static str, context: &str, source: reqwest::Er
     let source = source.without_url();
     Error::new(kind, operation, format!("{context}: {why}: {source}")).with_source(source)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, retry_after: Option<&str>) -> Error {
+        let mut answer = http::Response::builder().status(status);
+        if let Some(pause) = retry_after {
+            answer = answer.header("retry-after", pause);
+        }
+        let answer = Response::from(answer.body("").unwrap());
+        refused("put", "a", &answer).unwrap()
+    }
+
+    #[test]
+    fn a_pause_that_the_service_asks_for_is_passed_on() {
+        for status in [429, 498, 503] {
+            let error = answer(status, Some(" 17 "));
+            assert_eq!(error.retry_after(), Some(Duration::from_secs(17)));
+            assert_eq!(answer(status, None).retry_after(), None);
+            assert_eq!(answer(status, Some("soon")).retry_after(), None);
+        }
+        assert_eq!(answer(429, None).status(), Status::RateLimited);
+        assert_eq!(answer(503, None).status(), Status::Temporary);
+        assert_eq!(answer(507, None).status(), Status::Permanent);
+    }
+}

@@ -308,3 +308,39 @@ async fn kept_shards_of_deleted_and_repaired_blobs_are_dropped() {
     assert_eq!((done.shards, done.dropped, done.waiting), (0, 1, 1));
     world.assert_sound().await;
 }
+
+/// What can lose the least is mended first, whatever the order of names.
+#[tokio::test]
+async fn mending_begins_where_the_least_may_be_lost() {
+    let mut world = World::new("erasure:4+2", 6, 0).await;
+    let mut wanted = dolium_array::care::Wanted::new();
+    let lost = [1, 2, 0, 2, 1];
+    for (n, count) in lost.into_iter().enumerate() {
+        let blob = world.put(pack(n), 50_000).await;
+        for index in 0..count {
+            let member = blob.placement.get(index).unwrap();
+            let name = format!("packs/{}/{}.{index}", &blob.id.name()[..2], blob.id.name());
+            let memory = &world.rig.memory[usize::from(member.0)];
+            memory
+                .delete(&dolium_provider::BlobName::new(name).unwrap())
+                .await
+                .unwrap();
+        }
+        wanted.insert(blob.id, (0..count).collect());
+    }
+    let report = Report::default();
+    let mended = world
+        .rig
+        .array
+        .mend(&world.catalog, &report, &wanted)
+        .await
+        .unwrap();
+    assert_eq!(mended.repaired, 6);
+    let found = report.findings.into_inner().unwrap();
+    let missing = found.iter().map(|finding| match finding {
+        dolium_array::care::Finding::Missing { id, .. } => wanted[id].len(),
+        other => panic!("{other}"),
+    });
+    assert_eq!(missing.collect::<Vec<_>>(), [2, 2, 2, 2, 1, 1]);
+    world.assert_sound().await;
+}
