@@ -7,7 +7,7 @@
 //! limit; a file that is not whole is never taken for a shard.
 //! Does not: count as a durable shard for a write's quorum; deliver by itself, see `care`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
@@ -179,6 +179,11 @@ impl Spool {
         let mut state = self.state();
         let len = state.shards.remove(kept).unwrap_or(0);
         state.bytes -= len;
+    }
+
+    /// For whom shards wait.
+    pub(crate) fn members(&self) -> BTreeSet<MemberId> {
+        self.state().shards.keys().map(|kept| kept.member).collect()
     }
 
     /// At most `limit` kept shards after one, in order.

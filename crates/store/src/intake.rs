@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use crate::grid::Grid;
 use crate::lane::Lane;
 use crate::packer::{StoredPack, Ticket};
-use crate::underway::Write;
+use crate::underway::Ongoing;
 use crate::{Error, ErrorKind, Result, blocking};
 
 /// Finished blocks of one stream that are hashed, sealed or wait for their pack's turn.
@@ -33,7 +33,7 @@ pub(crate) struct NewBlocks {
     pub(crate) nodes: HashMap<BlockId, Vec<BlockId>>,
     /// Keeps blocks that were found, and are not in `packs`, until this is dropped.
     #[expect(dead_code, reason = "held for its drop")]
-    pub(crate) write: Option<Write>,
+    pub(crate) ongoing: Option<Ongoing>,
 }
 
 /// A block that was taken over from the stream.
@@ -47,7 +47,7 @@ enum Placed {
 /// Takes the blocks of one stream in order.
 pub(crate) struct Intake<'a> {
     lane: &'a Lane,
-    write: Write,
+    ongoing: Ongoing,
     jobs: VecDeque<(u32, JoinHandle<Result<Placed>>)>,
     tickets: HashMap<BlockId, Ticket>,
     tree: TreeBuilder,
@@ -61,7 +61,7 @@ impl<'a> Intake<'a> {
     pub(crate) fn new(lane: &'a Lane, chunking: Option<Chunking>) -> Self {
         Self {
             lane,
-            write: lane.underway.begin(),
+            ongoing: lane.underway.begin(),
             grid: Grid::new(chunking),
             jobs: VecDeque::new(),
             tickets: HashMap::new(),
@@ -174,7 +174,7 @@ impl<'a> Intake<'a> {
         let blocks = NewBlocks {
             packs: packs_of(self.tickets.values()).await?,
             nodes: self.node_references,
-            write: Some(self.write),
+            ongoing: Some(self.ongoing),
         };
         Ok(Taken {
             root,

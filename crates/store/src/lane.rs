@@ -26,7 +26,7 @@ pub(crate) struct Lane {
     /// All arrays by name: a block that cannot be read here may have a place in another.
     pub(crate) arrays: Arc<[(String, Arc<Array>)]>,
     pub(crate) packer: Packer,
-    /// Writes that may have found blocks and have not committed.
+    /// Reads and writes that may have found blocks and have not ended.
     pub(crate) underway: Underway,
     pub(crate) catalog: Catalog,
     pub(crate) keys: Arc<Keys>,

@@ -25,7 +25,7 @@ use crate::reader::load_node;
 use crate::rows::{decode_attributes, encode_attributes};
 use crate::several::{Fence, Held};
 use crate::store::Store;
-use crate::underway::Write;
+use crate::underway::Ongoing;
 use crate::verbs::writing;
 use crate::{Result, Status};
 
@@ -214,7 +214,7 @@ struct Carrier<'a> {
     tickets: HashMap<BlockId, Ticket>,
     nodes: HashMap<BlockId, Vec<BlockId>>,
     stored: u64,
-    write: Write,
+    ongoing: Ongoing,
     fence: Fence,
 }
 
@@ -227,7 +227,7 @@ impl<'a> Carrier<'a> {
             tickets: HashMap::new(),
             nodes: HashMap::new(),
             stored: 0,
-            write: to.underway.begin(),
+            ongoing: to.underway.begin(),
             fence,
         }
     }
@@ -300,7 +300,7 @@ impl<'a> Carrier<'a> {
         Ok(NewBlocks {
             packs: Vec::new(),
             nodes: self.nodes,
-            write: Some(self.write),
+            ongoing: Some(self.ongoing),
         })
     }
 }

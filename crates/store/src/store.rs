@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dolium_array::MemberId;
-use dolium_catalog::{BlobKind, Catalog, Committed, ReadTx, WriteTx};
+use dolium_catalog::{BlobKind, BlobRow, BlobState, Catalog, Committed, ReadTx, WriteTx};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::blobs::stored_blob;
 use crate::block_cache::BlockCache;
 use crate::care::Suspected;
 use crate::journal::Journal;
@@ -35,7 +36,7 @@ pub(crate) struct Inner {
     pub(crate) keys: Arc<Keys>,
     pub(crate) journal: Journal,
     pub(crate) settings: StoreSettings,
-    /// Writes under way, over all arrays.
+    /// Reads and writes under way, over all arrays.
     pub(crate) underway: Underway,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
@@ -234,35 +235,49 @@ impl Store {
 
     /// Counts what an array holds. Looks at every blob record, so it is not for hot paths.
     pub async fn holdings(&self, array: &str) -> Result<Holdings> {
-        let array = array.to_owned();
         let mut held = Holdings::default();
+        let each = |row: &BlobRow| {
+            let blob = stored_blob(row)?;
+            let placement = &blob.placement;
+            for member in placement.shards().iter().flatten() {
+                let (shards, bytes) = held.members.entry(*member).or_default();
+                *shards += 1;
+                *bytes += blob.shard_len();
+            }
+            // What is being removed lacks nothing.
+            if row.state == BlobState::Live {
+                let missing = placement.shards().len() - placement.placed();
+                held.incomplete_blobs += u64::from(missing > 0);
+                held.shards_missing_max = held.shards_missing_max.max(missing);
+            }
+            if row.kind == BlobKind::Pack {
+                held.packs += 1;
+                held.pack_bytes += row.len;
+            }
+            Ok(())
+        };
+        self.each_blob(array, each).await?;
+        Ok(held)
+    }
+
+    /// Shows every record of an array, page by page.
+    pub(crate) async fn each_blob(
+        &self,
+        array: &str,
+        mut see: impl FnMut(&BlobRow) -> Result<()>,
+    ) -> Result<()> {
         for kind in [BlobKind::Pack, BlobKind::Journal, BlobKind::Snapshot] {
             let mut after: Option<String> = None;
             loop {
-                let (array, from) = (array.clone(), after.take());
+                let (array, from) = (array.to_owned(), after.take());
                 let page = self
                     .look(move |tx| Ok(tx.blobs(&array, kind, from.as_deref(), RECORDS_PAGE)?));
                 let page = page.await?;
                 let Some(last) = page.last() else { break };
                 after = Some(last.name.clone());
-                for row in &page {
-                    let blob = crate::blobs::stored_blob(row)?;
-                    let placement = &blob.placement;
-                    for member in placement.shards().iter().flatten() {
-                        let (shards, bytes) = held.members.entry(*member).or_default();
-                        *shards += 1;
-                        *bytes += blob.shard_len();
-                    }
-                    let missing = placement.shards().len() - placement.placed();
-                    held.incomplete_blobs += u64::from(missing > 0);
-                    held.shards_missing_max = held.shards_missing_max.max(missing);
-                    if kind == BlobKind::Pack {
-                        held.packs += 1;
-                        held.pack_bytes += row.len;
-                    }
-                }
+                page.iter().try_for_each(&mut see)?;
             }
         }
-        Ok(held)
+        Ok(())
     }
 }

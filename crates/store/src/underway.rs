@@ -29,7 +29,7 @@ struct Register {
 
 /// One read or write under way, until the last clone is dropped.
 #[derive(Clone, Debug)]
-pub(crate) struct Write(#[expect(dead_code, reason = "held for its drop")] Arc<Entry>);
+pub(crate) struct Ongoing(#[expect(dead_code, reason = "held for its drop")] Arc<Entry>);
 
 #[derive(Debug)]
 struct Entry {
@@ -39,13 +39,13 @@ struct Entry {
 
 impl Underway {
     /// Notes that one begins now: before it looks for its first block.
-    pub(crate) fn begin(&self) -> Write {
+    pub(crate) fn begin(&self) -> Ongoing {
         let mut register = self.0.lock();
         let key = (now().0, register.next);
         register.next += 1;
         register.began.insert(key);
         let underway = self.clone();
-        Write(Arc::new(Entry { key, underway }))
+        Ongoing(Arc::new(Entry { key, underway }))
     }
 
     /// The instant up to which what is garbage may be collected: `before`, or when the oldest began.

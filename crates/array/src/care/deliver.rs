@@ -57,6 +57,17 @@ impl Array {
         answers.into_iter().any(|back| back)
     }
 
+    /// True when something waits on the local disk whose member answers, or is to keep nothing more.
+    pub fn can_deliver(&self) -> bool {
+        let now = self.inner.now();
+        let waits_in_vain = |member: &MemberId| {
+            let peer = now.peer(*member).filter(|_| now.keeps(*member));
+            peer.is_some_and(|peer| !peer.is_available())
+        };
+        let spool = self.inner.spool.as_ref();
+        spool.is_some_and(|spool| !spool.members().iter().all(waits_in_vain))
+    }
+
     /// Delivers what waits on the local disk to members that answer.
     pub async fn deliver(&self, inventory: &dyn Inventory) -> Result<Delivered> {
         let mut done = Delivered::default();

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use dolium_array::care::{CheckOptions, Cursor, Wanted};
 use dolium_array::{Array, BlobKind, MemberState};
-use dolium_catalog::BlobKind as RowKind;
+use dolium_catalog::{BlobRow, BlobState};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
@@ -27,8 +27,6 @@ use crate::several::Held;
 use crate::store::Store;
 use crate::{Error, Result};
 
-/// Records looked at by one page.
-const PAGE: i64 = 1000;
 /// What `meta` calls the state of an array's care.
 const STATE: &str = "tending/";
 /// The microseconds of a day.
@@ -273,26 +271,15 @@ impl Store {
         if ready < usize::from(array.layout().shards()) {
             return Ok(wanted);
         }
-        for kind in [RowKind::Pack, RowKind::Journal, RowKind::Snapshot] {
-            let mut after: Option<String> = None;
-            loop {
-                let (name, from) = (array.name().to_owned(), after.take());
-                let page = self.look(move |tx| Ok(tx.blobs(&name, kind, from.as_deref(), PAGE)?));
-                let page = page.await?;
-                let Some(last) = page.last() else { break };
-                after = Some(last.name.clone());
-                for row in &page {
-                    let blob = stored_blob(row)?;
-                    let lacks = !blob.placement.is_complete();
-                    if lacks
-                        && row.state == dolium_catalog::BlobState::Live
-                        && wanted.len() < QUEUE_MAX
-                    {
-                        wanted.insert(blob.id, BTreeSet::new());
-                    }
-                }
+        let each = |row: &BlobRow| {
+            let blob = stored_blob(row)?;
+            let lacks = row.state == BlobState::Live && !blob.placement.is_complete();
+            if lacks && wanted.len() < QUEUE_MAX {
+                wanted.insert(blob.id, BTreeSet::new());
             }
-        }
+            Ok(())
+        };
+        self.each_blob(array.name(), each).await?;
         Ok(wanted)
     }
 

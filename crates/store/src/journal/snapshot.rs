@@ -167,7 +167,10 @@ impl Merger {
         for kind in [RowKind::Journal, RowKind::Snapshot] {
             let rows = self.records(kind).await?;
             for row in rows.iter().filter(|row| row.state == BlobState::Dying) {
-                self.forget(kind, stored_blob(row)?).await?;
+                if !self.forget(kind, stored_blob(row)?).await? {
+                    // A member is away: the others would fail as well.
+                    return Ok(());
+                }
             }
         }
         Ok(())
@@ -192,11 +195,11 @@ impl Merger {
     }
 
     /// Removes a marked blob, its bytes before its record: a crash in between leaves a marked record of
-    /// nothing, which the next merge removes.
-    async fn forget(&self, kind: RowKind, blob: StoredBlob) -> Result<()> {
+    /// nothing, which the next merge removes. False when the bytes could not be removed everywhere.
+    async fn forget(&self, kind: RowKind, blob: StoredBlob) -> Result<bool> {
         if let Err(error) = self.desk.array.delete(&blob).await {
             tracing::warn!(blob = %blob.id, %error, "a replaced journal blob could not be removed");
-            return Ok(());
+            return Ok(false);
         }
         let (array, name) = (self.desk.array.name().to_owned(), blob.id.name().to_owned());
         let gone = self
@@ -204,7 +207,7 @@ impl Merger {
             .catalog
             .write(move |tx| tx.delete_blob(&array, kind, &name));
         gone.await.map_err(Error::from)?;
-        Ok(())
+        Ok(true)
     }
 }
 

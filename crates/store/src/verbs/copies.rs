@@ -32,7 +32,7 @@ impl Store {
     pub async fn copy(&self, who: &Caller, request: CopyRequest) -> Result<Version> {
         let held = self.inner.underway.begin();
         let mut blocks = NewBlocks {
-            write: Some(held.clone()),
+            ongoing: Some(held.clone()),
             ..NewBlocks::default()
         };
         let (container, row, current) = self

@@ -23,7 +23,7 @@ use crate::permission::{self, ReadAction, Target, permitted};
 use crate::place::Place;
 use crate::request::{ByteRange, Condition, Description, PutRequest, Reading, Source, Version};
 use crate::store::Store;
-use crate::underway::Write;
+use crate::underway::Ongoing;
 use crate::{Error, ErrorKind, Reason, Result, expiry, reader, rows};
 
 impl Store {
@@ -145,7 +145,7 @@ impl Store {
         row: &VersionRow,
         range: Range<u64>,
         key: Option<&CustomerKey>,
-        held: Write,
+        held: Ongoing,
     ) -> Result<BoxStream<'static, Result<Bytes>>> {
         let attributes = rows::decode_attributes(&row.meta)?;
         let key = envelope::open(&self.inner.keys, &attributes, key)?;

@@ -11,7 +11,7 @@ use crate::envelope::{self, CustomerKey};
 use crate::permission::ReadAction;
 use crate::request::{Source, Version};
 use crate::store::Store;
-use crate::underway::Write;
+use crate::underway::Ongoing;
 use crate::{Error, ErrorKind, Reason, Result, rows, sharing};
 
 /// See the module.
@@ -25,7 +25,7 @@ pub struct Opened {
     account: Vec<u8>,
     tells_sharing: bool,
     /// Keeps its blocks as long as it is open.
-    held: Write,
+    held: Ongoing,
 }
 
 impl Store {

@@ -186,7 +186,7 @@ impl Store {
             root: Node::decode(&row.list)?,
             merkle: row.root.clone(),
             blocks: NewBlocks {
-                write: Some(self.inner.underway.begin()),
+                ongoing: Some(self.inner.underway.begin()),
                 ..NewBlocks::default()
             },
             row,
