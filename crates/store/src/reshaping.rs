@@ -108,21 +108,14 @@ impl Store {
             rebalance: wanted.is_some_and(|value| value == [1]),
             ..Left::default()
         };
-        for kind in [RowKind::Pack, RowKind::Journal, RowKind::Snapshot] {
-            let mut after: Option<String> = None;
-            loop {
-                let (array, from) = (array.to_owned(), after.take());
-                let page =
-                    self.look(move |tx| Ok(tx.blobs(&array, kind, from.as_deref(), PAGE)?));
-                let page = page.await?;
-                let Some(last) = page.last() else { break };
-                after = Some(last.name.clone());
-                // What is being removed need not move.
-                for row in page.iter().filter(|row| row.state == BlobState::Live) {
-                    left.add(&shape, &stored_blob(row)?);
-                }
+        let each = |row: &BlobRow| {
+            // What is being removed need not move.
+            if row.state == BlobState::Live {
+                left.add(&shape, &stored_blob(row)?);
             }
-        }
+            Ok(())
+        };
+        self.each_blob(array, each).await?;
         Ok(left)
     }
 
@@ -169,11 +162,14 @@ impl Store {
         .await
     }
 
-    /// One pass over what is left in an array. Does nothing, and asks nobody, when nothing is.
+    /// One pass over what is left in an array. Members that are being emptied are looked at even when the
+    /// records say that they are empty: a kill may have left shards there that were moved. Asks nobody when
+    /// there are none and nothing is left.
     pub async fn reshape(&self, array: &str, reporter: &dyn Reporter) -> Result<Reshaped> {
         let mut done = Reshaped::default();
         let left = self.reshaping_left(array).await?;
-        if left.is_nothing() {
+        let drains = !self.lane_named(array)?.array.shape().draining.is_empty();
+        if left.is_nothing() && !drains {
             return Ok(done);
         }
         let held = self.inner.leases.take(CARE).await?;
@@ -194,7 +190,7 @@ impl Store {
             marked.await?;
         }
         self.inner.journal.settle().await?;
-        if !left.leaving.is_empty() || left.rebalance {
+        if !left.leaving.is_empty() || left.rebalance || drains {
             let summary = self
                 .relocate(&held, array, left.rebalance, reporter)
                 .await?;
@@ -254,11 +250,14 @@ impl Store {
         }
     }
 
-    /// One pass over all arrays.
+    /// One pass over all arrays in which something is left.
     pub(crate) async fn reshape_all(&self) -> Result<Reshaped> {
         let mut total = Reshaped::default();
         let names: Vec<String> = self.inner.lanes.keys().cloned().collect();
         for array in names {
+            if self.reshaping_left(&array).await?.is_nothing() {
+                continue;
+            }
             let done = self.reshape(&array, &Unattended(self)).await?;
             total.shards_moved += done.shards_moved;
             total.bytes_read += done.bytes_read;
@@ -270,7 +269,7 @@ impl Store {
     /// Brings shards from the local disk to members that are back, in every array.
     pub async fn deliver(&self) -> Result<()> {
         for (name, lane) in &self.inner.lanes {
-            if lane.array.spool_status().shards == 0 {
+            if !lane.array.can_deliver() {
                 continue;
             }
             let held = self.inner.leases.take(CARE).await?;
