@@ -62,12 +62,7 @@ impl Array {
 }
 
 async fn list(target: &Target, json: bool) -> Result<Outcome> {
-    let mut session = target.connect().await?;
-    let arrays: Vec<ArrayShown> = session
-        .admin()?
-        .ask(Method::GET, "/arrays", None::<&()>)
-        .await?;
-    session.close().await?;
+    let arrays: Vec<ArrayShown> = target.ask(Method::GET, "/arrays", None::<&()>).await?;
     if json {
         output::json(&arrays);
         return Ok(Outcome::Well);

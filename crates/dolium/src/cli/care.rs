@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::follow::follow;
 use super::target::Target;
 use super::{Outcome, output};
-use crate::admin::Line;
 
 /// What the three share.
 #[derive(Debug, Args)]
@@ -94,33 +94,10 @@ fn clean(summary: &Value) -> Outcome {
 
 impl Pass {
     async fn follow(&self, what: &str, path: &str) -> Result<Value> {
-        let mut session = self.target.connect().await?;
-        let bar = output::spinner(what);
-        let as_json = self.json;
-        let each = |line: Line| match line {
-            Line::Finding(finding, text) if as_json => {
-                bar.suspend(|| output::json(&json!({ "finding": finding, "text": text })));
-            }
-            Line::Finding(_, text) => bar.suspend(|| output::line(text)),
-            Line::Progress(progress) => {
-                if as_json {
-                    bar.suspend(|| output::json(&json!({ "progress": progress })));
-                }
-                bar.set_message(output::progress_text(&progress));
-            }
-            Line::Summary(summary) => {
-                bar.finish_and_clear();
-                if as_json {
-                    output::json(&json!({ "summary": summary }));
-                } else {
-                    say(what, &summary);
-                }
-            }
-        };
-        let summary = session.admin()?.follow(path, each).await;
-        bar.finish_and_clear();
-        session.close().await?;
-        summary
+        follow(&self.target, (what, path), self.json, |summary| {
+            say(what, summary)
+        })
+        .await
     }
 }
 

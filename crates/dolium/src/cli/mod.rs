@@ -8,6 +8,7 @@ mod array;
 mod care;
 mod collect;
 mod config;
+mod follow;
 mod output;
 mod provider;
 mod raid;

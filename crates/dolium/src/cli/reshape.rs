@@ -7,11 +7,12 @@ use anyhow::Result;
 use clap::Args;
 use http::Method;
 use indicatif::HumanBytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::follow::follow;
 use super::target::Target;
 use super::{Outcome, output};
-use crate::admin::{ChangeAnswer, ChangeRequest, Line};
+use crate::admin::{ChangeAnswer, ChangeRequest};
 use crate::roster::Change;
 
 /// How a change is made.
@@ -47,53 +48,21 @@ pub(super) async fn change(
     change: Change,
     following: &Following,
 ) -> Result<Outcome> {
-    let mut session = target.connect().await?;
     let request = ChangeRequest {
         change,
         dry_run: following.dry_run,
     };
-    let answer = session
-        .admin()?
-        .ask(Method::POST, "/changes", Some(&request))
-        .await;
-    session.close().await?;
-    let answer: ChangeAnswer = answer?;
+    let answer: ChangeAnswer = target.ask(Method::POST, "/changes", Some(&request)).await?;
     if following.dry_run || answer.shards > 0 {
         show(&answer, as_json, following.dry_run);
     } else if as_json {
         output::json(&answer);
     }
-    if following.dry_run || following.background || answer.shards == 0 {
+    if following.dry_run || following.background {
         return Ok(Outcome::Well);
     }
-    follow(target, as_json).await
-}
-
-async fn follow(target: &Target, as_json: bool) -> Result<Outcome> {
-    let mut session = target.connect().await?;
-    let bar = output::spinner("moving");
-    let each = |line: Line| match line {
-        Line::Finding(finding, text) if as_json => {
-            bar.suspend(|| output::json(&json!({ "finding": finding, "text": text })));
-        }
-        Line::Finding(_, text) => bar.suspend(|| output::line(text)),
-        Line::Progress(progress) => {
-            if as_json {
-                bar.suspend(|| output::json(&json!({ "progress": progress })));
-            }
-            bar.set_message(output::progress_text(&progress));
-        }
-        Line::Summary(_) => {}
-    };
-    let summary = session.admin()?.follow("/reshape", each).await;
-    bar.finish_and_clear();
-    session.close().await?;
-    let summary = summary?;
-    if as_json {
-        output::json(&json!({ "summary": summary }));
-    } else {
-        say(&summary);
-    }
+    // Also when there is nothing to move: what a kill left twice is removed then.
+    let summary = follow(target, ("moving", "/reshape"), as_json, say).await?;
     Ok(if summary["done"].as_bool() == Some(true) {
         Outcome::Well
     } else {

@@ -28,12 +28,7 @@ pub(super) struct Status {
 impl Status {
     pub(super) async fn run(self) -> Result<Outcome> {
         loop {
-            let mut session = self.target.connect().await?;
-            let report: StatusReport = session
-                .admin()?
-                .ask(Method::GET, "/status", None::<&()>)
-                .await?;
-            session.close().await?;
+            let report: StatusReport = self.target.ask(Method::GET, "/status", None::<&()>).await?;
             if self.json {
                 output::json(&report);
             } else {

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use http::Method;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::default_data_dir;
 use crate::admin::{self, Admin};
@@ -70,6 +73,21 @@ impl Target {
             admin: Some(admin),
             own: Some((components, lock)),
         })
+    }
+}
+
+impl Target {
+    /// Asks one thing.
+    pub(super) async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<T> {
+        let mut session = self.connect().await?;
+        let answer = session.admin()?.ask(method, path, body).await;
+        session.close().await?;
+        answer
     }
 }
 
