@@ -19,6 +19,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -249,14 +250,20 @@ def impatient_config(file: Path, data_dir: Path, orphan_seconds: int) -> Path:
     return write_config(file, data_dir, collect)
 
 
-def write_config(file: Path, data_dir: Path, text: str) -> Path:
-    """The embedded defaults as a file, with something more."""
-    for name in PROVIDERS:
+def write_config(
+    file: Path,
+    data_dir: Path,
+    text: str,
+    layout: str = "erasure:3+1",
+    names: Sequence[str] = PROVIDERS,
+) -> Path:
+    """One array over directories, the embedded default's where nothing else is said, as a file with something more."""
+    for name in names:
         path = data_dir / "providers" / name
         text += f'\n[[provider]]\nname = "{name}"\nkind = "directory"\n'
         text += f'options = {{ path = "{path}" }}\n'
-    names = ", ".join(f'"{name}"' for name in PROVIDERS)
-    text += f'\n[[array]]\nname = "default"\nlayout = "erasure:3+1"\nproviders = [{names}]\n'
+    listed = ", ".join(f'"{name}"' for name in names)
+    text += f'\n[[array]]\nname = "default"\nlayout = "{layout}"\nproviders = [{listed}]\n'
     file.write_text(text)
     return file
 

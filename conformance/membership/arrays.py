@@ -1,25 +1,11 @@
-"""What the tests of this suite share: arrays of directories, and questions to a server about them."""
+"""What the tests of this suite share: questions to a server about its array."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from harness.server import Server
-
-
-def config(file: Path, data_dir: Path, layout: str, names: list[str], more: str = "") -> Path:
-    """A configuration of one array over directories."""
-    text = more
-    for name in names:
-        path = data_dir / "providers" / name
-        text += f'\n[[provider]]\nname = "{name}"\nkind = "directory"\n'
-        text += f'options = {{ path = "{path}" }}\n'
-    listed = ", ".join(f'"{name}"' for name in names)
-    text += f'\n[[array]]\nname = "default"\nlayout = "{layout}"\nproviders = [{listed}]\n'
-    file.write_text(text)
-    return file
 
 
 def directory(server: Server, name: str) -> list[str]:

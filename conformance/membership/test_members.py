@@ -15,9 +15,9 @@ from typing import Any
 from harness.clients import s3_client
 from harness.damage import remove, shards
 from harness.objects import Population
-from harness.server import Server, run_binary
+from harness.server import Server, run_binary, write_config
 
-from arrays import array, assert_sound, config, directory, nothing_left, providers, status
+from arrays import array, assert_sound, directory, nothing_left, providers, status
 
 
 def filled(server: Server, rng: random.Random, count: int = 60) -> Population:
@@ -115,7 +115,7 @@ def test_a_dead_provider_is_replaced(start: Any, rng: random.Random) -> None:
 
 def test_layouts_change_while_serving(start: Any, rng: random.Random, tmp_path: Path) -> None:
     names = [f"p{number}" for number in range(1, 7)]
-    file = config(tmp_path / "dolium.toml", tmp_path / "data", "mirror:2", names)
+    file = write_config(tmp_path / "dolium.toml", tmp_path / "data", "", "mirror:2", names)
     server = start(config=file)
     population = filled(server, rng)
     for layout, lose in [("erasure:4+2", 2), ("erasure:2+1", 1), ("mirror:3", 2)]:
@@ -137,7 +137,7 @@ def test_layouts_change_while_serving(start: Any, rng: random.Random, tmp_path: 
     # What was changed by command outlives a restart, and the file counts again when it is edited.
     server.restart()
     assert array(server)["layout"] == "mirror:3"
-    config(file, tmp_path / "data", "erasure:3+1", names)
+    write_config(file, tmp_path / "data", "", "erasure:3+1", names)
     server.restart()
     assert array(server)["layout"] == "erasure:3+1"
     server.cli_ok("array", "rebalance", "default")
@@ -205,3 +205,37 @@ def test_credentials_are_sealed(start: Any, rng: random.Random, tmp_path: Path) 
     server.start()
     population.verify()
     assert_sound(server)
+
+
+PRICES = """
+[prices.directory]
+put_per_1000 = 5.0
+get_per_1000 = 0.4
+egress_per_gib = 100.0
+stored_per_gib_month = 20.0
+[prices.p2]
+egress_per_gib = 1000.0
+"""
+
+
+def test_a_rehearsal_tells_what_it_costs(start: Any, rng: random.Random, tmp_path: Path) -> None:
+    names = ["p1", "p2", "p3", "p4", "p5"]
+    file = write_config(tmp_path / "dolium.toml", tmp_path / "data", PRICES, names=names)
+    server = start(config=file)
+    filled(server, rng, 20)
+    gib = 1 << 30
+    for drained, egress in [("p1", 100.0), ("p2", 1000.0)]:
+        answer = json.loads(server.cli_ok("provider", "drain", drained, "--dry-run", "--json").out)
+        works = {one["name"]: one for one in answer["providers"]}
+        for name, one in works.items():
+            at_p2 = name == "p2"
+            requests = 0.0 if at_p2 else one["puts"] * 5.0 + one["gets"] * 0.4
+            price = 1000.0 if at_p2 else 100.0
+            cost = requests / 1000 + one["bytes_read"] / gib * price
+            monthly = 0.0 if at_p2 else (one["bytes_written"] - one["bytes_freed"]) / gib * 20.0
+            assert abs(one["cost"] - cost) < 1e-9 and abs(one["monthly"] - monthly) < 1e-9
+        assert works[drained]["cost"] >= works[drained]["bytes_read"] / gib * egress > 0
+        assert abs(answer["cost"] - sum(one["cost"] for one in works.values())) < 1e-9
+        shown = server.cli_ok("provider", "drain", drained, "--dry-run").out
+        assert "cost" in shown and "a month" in shown
+    assert array(server)["draining"] == []

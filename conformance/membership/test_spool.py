@@ -8,10 +8,10 @@ from typing import Any
 
 from harness.clients import s3_client
 from harness.objects import Population
-from harness.server import Server
+from harness.server import Server, write_config
 from harness.waiting import wait_for
 
-from arrays import assert_sound, config, status
+from arrays import assert_sound, status
 
 
 def away(server: Server, name: str) -> Path:
@@ -62,7 +62,7 @@ def test_without_degraded_writes_one_more_shard_is_asked_for(
     start: Any, rng: random.Random, tmp_path: Path
 ) -> None:
     names = ["p1", "p2", "p3"]
-    file = config(tmp_path / "dolium.toml", tmp_path / "data", "mirror:3", names)
+    file = write_config(tmp_path / "dolium.toml", tmp_path / "data", "", "mirror:3", names)
     file.write_text(file.read_text() + 'degraded_writes = "refuse"\n')
     server = start(config=file)
     population = Population(s3_client(server.endpoint, timeout=20), "refuse", rng)

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import random
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 from harness.clients import s3_client
 from harness.damage import flip_bits, lose_shards
 from harness.objects import Population
-from harness.server import Server
+from harness.server import Server, environment, write_config
 from harness.waiting import wait_for
 
-from arrays import assert_sound, config, status
+from arrays import assert_sound, status
 
 # Often enough for a test; the defaults are a day and a month.
 CARE = "[care]\ncheck_hours = 0.0003\nscrub_days = 0.00002\n"
 
 
 def tended(start: Any, tmp_path: Path) -> Server:
-    names = ["p1", "p2", "p3", "p4"]
-    return start(config=config(tmp_path / "dolium.toml", tmp_path / "data", "erasure:3+1", names, CARE))
+    return start(config=write_config(tmp_path / "dolium.toml", tmp_path / "data", CARE))
 
 
 def test_lost_and_rotten_shards_are_mended(start: Any, rng: random.Random, tmp_path: Path) -> None:
@@ -61,9 +63,17 @@ def test_a_scrub_keeps_to_its_budget(start: Any, rng: random.Random, tmp_path: P
 
 def test_status_watches(start: Any) -> None:
     server = start()
-    watching = server.spawn("status", "--watch", "1", "--json")
+    words = ["status", "--watch", "1", "--json", "--data-dir", str(server.data_dir)]
+    watching = subprocess.Popen(
+        [str(server.binary_path), *words], stdout=subprocess.PIPE, text=True, env=environment()
+    )
     try:
-        wait_for(lambda: watching.poll(), None)
+        assert watching.stdout is not None
+        started = time.monotonic()
+        seen = [json.loads(watching.stdout.readline()) for _ in range(3)]
+        assert time.monotonic() - started > 1.5, "there is no pause between the looks"
+        assert all(one["arrays"][0]["state"] == "healthy" for one in seen)
+        assert watching.poll() is None, "it ends by itself"
     finally:
         watching.terminate()
         watching.wait(timeout=10)

@@ -15,7 +15,10 @@ from .services import Azurite, Moto, Process, S3rver, Sftp, Webdav
 from .wire import Wire
 
 
-def running(process: Process) -> Iterator[Process]:
+def running(service: Callable[[Path], Process], folder: Path) -> Iterator[Process]:
+    """A service in a folder of its own, until the test ends."""
+    folder.mkdir()
+    process = service(folder)
     process.start()
     yield process
     process.stop()
@@ -31,37 +34,27 @@ def open_path() -> Iterator[Path]:
 
 @pytest.fixture
 def moto(tmp_path: Path) -> Iterator[Process]:
-    folder = tmp_path / "moto"
-    folder.mkdir()
-    yield from running(Moto(folder))
+    yield from running(Moto, tmp_path / "moto")
 
 
 @pytest.fixture
 def s3rver(tmp_path: Path) -> Iterator[Process]:
-    folder = tmp_path / "s3rver"
-    folder.mkdir()
-    yield from running(S3rver(folder))
+    yield from running(S3rver, tmp_path / "s3rver")
 
 
 @pytest.fixture
 def azurite(tmp_path: Path) -> Iterator[Process]:
-    folder = tmp_path / "azurite"
-    folder.mkdir()
-    yield from running(Azurite(folder))
+    yield from running(Azurite, tmp_path / "azurite")
 
 
 @pytest.fixture
 def webdav(open_path: Path) -> Iterator[Process]:
-    folder = open_path / "webdav"
-    folder.mkdir()
-    yield from running(Webdav(folder))
+    yield from running(Webdav, open_path / "webdav")
 
 
 @pytest.fixture
 def sftp(open_path: Path) -> Iterator[Process]:
-    folder = open_path / "sftp"
-    folder.mkdir()
-    yield from running(Sftp(folder))
+    yield from running(Sftp, open_path / "sftp")
 
 
 @pytest.fixture
