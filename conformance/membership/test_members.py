@@ -15,7 +15,7 @@ from typing import Any
 from harness.clients import s3_client
 from harness.damage import remove, shards
 from harness.objects import Population
-from harness.server import Server, run_binary, write_config
+from harness.server import Server, forget_except, run_binary, write_config
 
 from arrays import array, assert_sound, directory, nothing_left, providers, status
 
@@ -157,12 +157,8 @@ def test_recovery_finds_members_that_no_file_names(start: Any, rng: random.Rando
     server.stop()
     key = tmp_path / "key"
     shutil.copy(server.recovery_key, key)
-    kept = tmp_path / "kept"
-    server.provider("p1").parent.rename(kept)
-    shutil.rmtree(server.data_dir)
     # The added provider is found by its own path, which is sealed in the others' records.
-    server.data_dir.mkdir()
-    kept.rename(server.data_dir / "providers")
+    forget_except(server.data_dir)
     done = run_binary(
         "recover",
         "--providers",
@@ -178,6 +174,27 @@ def test_recovery_finds_members_that_no_file_names(start: Any, rng: random.Rando
     assert array(server)["layout"] == "mirror:3"
     population.verify()
     assert_sound(server)
+
+
+def test_recovery_believes_who_heard_of_the_last_change(start: Any, rng: random.Random, tmp_path: Path) -> None:
+    server = start()
+    population = filled(server, rng, 10)
+    # The last by name, so that nothing but the age of its record speaks against it.
+    away = server.provider("p4").with_suffix(".away")
+    server.provider("p4").rename(away)
+    server.cli_ok("array", "layout", "default", "mirror:2", "--background")
+    away.rename(server.provider("p4"))
+    population.fill("after", 4)
+    server.stop()
+    key = tmp_path / "key"
+    shutil.copy(server.recovery_key, key)
+    forget_except(server.data_dir)
+    words = ["recover", "--providers", str(server.data_dir / "providers"), "--recovery-key", str(key)]
+    done = run_binary(*words, "--data-dir", str(server.data_dir))
+    assert done.code == 0, done
+    server.start()
+    assert array(server)["layout"] == "mirror:2"
+    population.verify()
 
 
 def test_credentials_are_sealed(start: Any, rng: random.Random, tmp_path: Path) -> None:

@@ -118,6 +118,8 @@ impl Roster {
         let mut prepared = self.prepare(document, change).await?;
         let array = self.array(&prepared.array)?;
         prepared.document.epoch = before + 1;
+        let changed = prepared.document.arrays.get_mut(&prepared.array);
+        changed.context("the array is gone")?.epoch = before + 1;
         let roster = &prepared.document.arrays[&prepared.array];
         let planned = array.in_shape(prepared.shape.clone())?;
         if let Change::Add(new) = change {

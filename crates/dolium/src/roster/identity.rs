@@ -5,12 +5,14 @@
 //! configuration names. A known member that does not answer is an outage: it is never created anew.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use dolium_array::{Array, Member, MemberId};
 use dolium_block::{MasterKey, open_record, seal_record};
 use dolium_provider::{Provider, ProviderSettings};
+use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use super::{ArrayRoster, Document, MemberRoster, unseal};
@@ -18,6 +20,8 @@ use crate::config::{Config, ProviderConfig};
 
 /// What identity records are sealed for.
 const IDENTITY_CONTEXT: &[u8] = b"identity";
+/// How long a member may take to hear who the others are: whoever changes the roster waits for it.
+const TELL_MAX: Duration = Duration::from_secs(10);
 /// The version that is written; the first had no roster.
 const VERSION: u32 = 2;
 
@@ -148,18 +152,20 @@ pub(super) async fn number_of(
     Ok(Some(found.member))
 }
 
-/// Tells every member who the others are now. Members that do not answer hear it with the next change.
+/// Tells every member who the others are now. Members that do not answer soon hear it with the next change.
 pub(crate) async fn tell_all(array: &Array, roster: &ArrayRoster, key: &MasterKey) {
-    for member in array.members() {
+    let tells = array.members().into_iter().map(|member| async move {
         let told = async {
             let record = IdentityRecord::new(array.name(), roster, &member.name, member.id.0);
             array.put_identity(member.id, record.seal(key)?).await?;
             Ok::<_, anyhow::Error>(())
         };
-        if let Err(error) = told.await {
+        let told = tokio::time::timeout(TELL_MAX, told).await;
+        if let Err(error) = told.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer in {TELL_MAX:?}"))) {
             tracing::warn!(provider = member.name, %error, "the identity record could not be renewed");
         }
-    }
+    });
+    join_all(tells).await;
 }
 
 /// Puts identity records back that members have lost; part of a repair.
@@ -194,13 +200,14 @@ pub(crate) async fn recovered(config: &Config, key: &MasterKey) -> Result<(Docum
                 read_record(provider, key, &mut records, &mut silent).await?;
             }
         }
-        // Whoever heard of the latest change knows the most.
+        // A provider that was away did not hear of the latest change.
         let told = records.values().filter_map(|record| record.roster.as_ref());
-        let newest = told.max_by_key(|roster| roster.next_number).cloned();
+        let newest = told.max_by_key(|roster| roster.epoch).cloned();
         let roster = match newest {
             Some(roster) => roster,
             None => from_first_version(array.layout.get_ref(), &records),
         };
+        document.epoch = document.epoch.max(roster.epoch);
         document.arrays.insert(name.clone(), roster);
     }
     super::reconcile(&mut document, config)?;
@@ -240,6 +247,7 @@ fn from_first_version(layout: &str, records: &BTreeMap<String, IdentityRecord>) 
     };
     let members: BTreeMap<String, MemberRoster> = records.iter().map(member).collect();
     ArrayRoster {
+        epoch: 0,
         layout: layout.to_owned(),
         configured_layout: layout.to_owned(),
         // Members that do not answer get what numbers are left: see `reconcile`.

@@ -43,6 +43,9 @@ pub(crate) struct Document {
 /// The members of one array.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ArrayRoster {
+    /// The epoch of its last change: of several providers' records the newest counts.
+    #[serde(default)]
+    pub(crate) epoch: u64,
     /// How new data are cut.
     pub(crate) layout: String,
     /// What the configuration said when it was last read: when that changes, it counts again.

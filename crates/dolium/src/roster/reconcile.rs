@@ -16,6 +16,11 @@ pub(crate) fn reconcile(document: &mut Document, config: &Config) -> Result<Vec<
     }
     if *document != before {
         document.epoch += 1;
+        for (name, array) in &mut document.arrays {
+            if before.arrays.get(name) != Some(array) {
+                array.epoch = document.epoch;
+            }
+        }
     }
     Ok(notes)
 }
