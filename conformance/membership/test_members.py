@@ -118,6 +118,10 @@ def test_layouts_change_while_serving(start: Any, rng: random.Random, tmp_path: 
     file = write_config(tmp_path / "dolium.toml", tmp_path / "data", "", "mirror:2", names)
     server = start(config=file)
     population = filled(server, rng)
+    # Until the old packs are written again, no more than they bear may be lost.
+    server.cli_ok("array", "layout", "default", "erasure:4+2", "--background")
+    assert status(server)["may_lose"] == 1 or nothing_left(server)
+    server.cli_ok("array", "layout", "default", "mirror:2")
     for layout, lose in [("erasure:4+2", 2), ("erasure:2+1", 1), ("mirror:3", 2)]:
         rehearsed = server.cli_ok("array", "layout", "default", layout, "--dry-run", "--json")
         assert json.loads(rehearsed.out)["shards"] > 0

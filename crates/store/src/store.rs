@@ -209,6 +209,8 @@ pub struct Holdings {
     pub incomplete_blobs: u64,
     /// The most shards that one blob lacks.
     pub shards_missing_max: usize,
+    /// The least that a blob was cut to lose: blobs may be of another layout than the array now has.
+    pub parity_min: Option<u8>,
     /// Shards and their bytes, by the member that keeps them.
     pub members: BTreeMap<MemberId, (u64, u64)>,
 }
@@ -249,6 +251,8 @@ impl Store {
                 let missing = placement.shards().len() - placement.placed();
                 held.incomplete_blobs += u64::from(missing > 0);
                 held.shards_missing_max = held.shards_missing_max.max(missing);
+                let parity = blob.layout.parity();
+                held.parity_min = Some(held.parity_min.map_or(parity, |least| least.min(parity)));
             }
             if row.kind == BlobKind::Pack {
                 held.packs += 1;

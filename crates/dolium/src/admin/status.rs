@@ -61,7 +61,7 @@ pub(super) async fn status(
         drop(tokio::time::timeout(PROBE_MAX, array.found(BlobKind::Snapshot, None, 1)).await);
         let holdings = store.holdings(array.name()).await?;
         let providers = array.status();
-        let (may_lose, state) = judge(array, &providers, holdings.shards_missing_max);
+        let (may_lose, state) = judge(array, &providers, &holdings);
         arrays.push(ArrayReport {
             name: array.name().to_owned(),
             layout: array.layout().to_string(),
@@ -101,15 +101,23 @@ fn with_held(provider: &MemberStatus, holdings: &Holdings) -> serde_json::Value 
     shown
 }
 
-fn judge(array: &Array, providers: &[MemberStatus], missing_max: usize) -> (i64, &'static str) {
-    let parity = i64::from(array.layout().parity());
+fn judge(array: &Array, providers: &[MemberStatus], holdings: &Holdings) -> (i64, &'static str) {
+    let promised = array.layout().parity();
+    let parity = holdings
+        .parity_min
+        .map_or(promised, |least| least.min(promised));
+    // One that was emptied may be away.
+    let counts = |provider: &&MemberStatus| {
+        !provider.draining || holdings.members.contains_key(&provider.id)
+    };
     let down = providers
         .iter()
+        .filter(counts)
         .filter(|provider| provider.state != MemberState::Up)
         .count();
-    let may_lose = parity - (down.max(missing_max) as i64);
+    let may_lose = i64::from(parity) - (down.max(holdings.shards_missing_max) as i64);
     let state = match may_lose {
-        left if left == parity => "healthy",
+        left if left == i64::from(promised) => "healthy",
         left if left >= 0 => "degraded",
         _ => "failing",
     };
