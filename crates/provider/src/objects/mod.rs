@@ -32,6 +32,7 @@ use crate::{Error, ErrorKind, ProviderSettings, Result};
 
 pub use dal::RemoteObjects;
 pub use directory::DirectoryObjects;
+pub(crate) use incoming::object_of;
 pub(crate) use outgoing::Outgoing;
 pub(crate) use s3::content_type;
 

@@ -15,6 +15,7 @@ use reqwest::{Method, Response, StatusCode};
 
 use super::answer::{failed, refused};
 use super::{Entry, OPERATION_TIMEOUT, SwiftProvider, moment};
+use crate::objects::object_of;
 use crate::objects::{
     ContentTag, ObjectAbilities, ObjectAccess, ObjectBody, ObjectInfo, ObjectKey, ObjectService,
     Outgoing, content_type, no_access,
@@ -152,10 +153,7 @@ impl ObjectService for SwiftObjects {
                 _ => request.header("range", &range),
             })
             .await?;
-        let pieces = response.bytes_stream();
-        Ok(pieces
-            .map_err(|error| std::io::Error::other(error.without_url()))
-            .boxed())
+        object_of(key, from, response)
     }
 
     async fn info(&self, key: &ObjectKey) -> Result<ObjectInfo> {

@@ -18,9 +18,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
-use reqwest::{Method, Response, StatusCode};
+use reqwest::{Method, Response};
 
+use super::incoming::object_of;
 use super::{
     ContentTag, ObjectAbilities, ObjectAccess, ObjectBody, ObjectInfo, ObjectKey, ObjectService,
 };
@@ -110,14 +110,7 @@ impl ObjectService for S3Objects {
             asked.headers.push(("range", format!("bytes={from}-")));
         }
         let response = self.client.send(asked).await?;
-        if from > 0 && response.status() != StatusCode::PARTIAL_CONTENT {
-            let why = format!("{key}: the service does not know ranges");
-            return Err(Error::new(ErrorKind::Unsupported, "get", why));
-        }
-        let pieces = response.bytes_stream();
-        Ok(pieces
-            .map_err(|error| std::io::Error::other(error.without_url()))
-            .boxed())
+        object_of(key, from, response)
     }
 
     async fn info(&self, key: &ObjectKey) -> Result<ObjectInfo> {

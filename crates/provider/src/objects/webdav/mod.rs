@@ -16,10 +16,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 
 use super::directory::temp_name;
+use super::incoming::object_of;
 use super::tree::{self, Resource};
 use super::{
     ContentTag, ObjectAbilities, ObjectAccess, ObjectBody, ObjectInfo, ObjectKey, ObjectService,
@@ -121,14 +121,7 @@ impl ObjectService for WebdavObjects {
                 _ => request.header("range", &range),
             })
             .await?;
-        if from > 0 && response.status() != StatusCode::PARTIAL_CONTENT {
-            let why = format!("{key}: the service does not know ranges");
-            return Err(Error::new(ErrorKind::Unsupported, "get", why));
-        }
-        let pieces = response.bytes_stream();
-        Ok(pieces
-            .map_err(|error| std::io::Error::other(error.without_url()))
-            .boxed())
+        object_of(key, from, response)
     }
 
     async fn info(&self, key: &ObjectKey) -> Result<ObjectInfo> {
