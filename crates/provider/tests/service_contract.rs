@@ -21,8 +21,15 @@ fn settings(options: Options) -> Option<ProviderSettings> {
     Some(ProviderSettings { kind, options })
 }
 
+/// One test, so that there is one runtime: the connections of remote services are shared by the whole process,
+/// and one that belongs to a runtime that ends fails a request of the other.
 #[tokio::test]
 async fn the_service_keeps_the_contract() {
+    keeps_the_contract().await;
+    denies_wrong_credentials().await;
+}
+
+async fn keeps_the_contract() {
     let Some(settings) = options("DOLIUM_TEST_OPTIONS").and_then(settings) else {
         eprintln!("SKIPPED: DOLIUM_TEST_OPTIONS is not set; see conformance/providers/run.sh");
         return;
@@ -45,8 +52,7 @@ async fn the_service_keeps_the_contract() {
     eprintln!("RAN: the contract suite against {kind}, but {defects:?}");
 }
 
-#[tokio::test]
-async fn wrong_credentials_are_denied() {
+async fn denies_wrong_credentials() {
     let (Some(good), Some(wrong)) = (options("DOLIUM_TEST_OPTIONS"), options("DOLIUM_TEST_WRONG"))
     else {
         eprintln!("SKIPPED: needs a service that refuses somebody (DOLIUM_TEST_WRONG)");
