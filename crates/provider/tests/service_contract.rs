@@ -4,6 +4,11 @@
 //! `DOLIUM_TEST_OPTIONS` (its options as JSON), `DOLIUM_TEST_KNOWN_DEFECTS` with checks to leave out, and
 //! `DOLIUM_TEST_WRONG` with options (JSON) that the service must refuse.
 
+#![allow(
+    clippy::print_stderr,
+    reason = "conformance/providers/run.sh reads what ran and what did not"
+)]
+
 use std::collections::BTreeMap;
 use std::env;
 
@@ -47,7 +52,9 @@ async fn keeps_the_contract() {
         .split(',')
         .filter(|defect| !defect.is_empty())
         .collect();
-    contract::run_except(&defects, make).await.unwrap();
+    contract::run_except(&defects, make)
+        .await
+        .expect("the service keeps the contract");
     let kind = &settings.kind;
     eprintln!("RAN: the contract suite against {kind}, but {defects:?}");
 }
@@ -60,7 +67,11 @@ async fn denies_wrong_credentials() {
     };
     let mut options = good;
     options.extend(wrong);
-    let provider = open(&settings(options).expect("there is a kind")).unwrap();
-    let error = provider.list("", None, 1).await.unwrap_err();
+    let settings = settings(options).expect("there is a kind");
+    let provider = open(&settings).expect("the settings are complete");
+    let error = provider
+        .list("", None, 1)
+        .await
+        .expect_err("the credentials are wrong");
     assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
 }
