@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::array::Inner;
-use crate::read::Shard;
+use crate::chunks::Shard;
 use crate::shard::Column;
 
 impl Inner {

@@ -11,6 +11,7 @@
 
 mod array;
 pub mod care;
+mod chunks;
 mod delete;
 mod error;
 mod found;

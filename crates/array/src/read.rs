@@ -15,25 +15,14 @@ use futures::future::{BoxFuture, FutureExt, Shared, try_join_all};
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::array::Inner;
-use crate::member::{Peer, Traffic, Urgency};
+use crate::chunks::{Check, Shard};
+use crate::member::Urgency;
 use crate::shard::{BlobTag, CHUNK_LEN, Column, Geometry, Part};
-use crate::{Array, BlobId, Error, ErrorKind, Result, StoredBlob};
-
-/// Stored ranges above this are verified on a thread for such work.
-const INLINE_MAX: usize = 512 << 10;
+use crate::{Array, Error, ErrorKind, Result, StoredBlob};
 
 /// Why a shard did not give its chunks. Shared by all that wait for them.
 type Fault = Arc<Error>;
 type Fetch = Shared<BoxFuture<'static, std::result::Result<Column, Fault>>>;
-
-/// What is looked at before bytes of a shard are used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Check {
-    /// The checksum of every chunk.
-    Checksums,
-    /// The length alone.
-    Length,
-}
 
 /// One read under way.
 struct Reading {
@@ -321,66 +310,4 @@ impl Reading {
 
 fn was_left_alone(fetch: &Fetch) -> bool {
     matches!(fetch.peek(), Some(Err(fault)) if fault.is_left_alone())
-}
-
-/// One shard of one blob, for requests.
-pub(crate) struct Shard {
-    pub(crate) id: BlobId,
-    pub(crate) index: u8,
-    pub(crate) geometry: Geometry,
-    pub(crate) tag: BlobTag,
-}
-
-impl Inner {
-    /// Reads and checks chunks of a shard with one request.
-    pub(crate) async fn get_chunks(
-        &self,
-        urgency: Urgency,
-        check: Check,
-        peer: &Peer,
-        shard: &Shard,
-        chunks: &Range<u64>,
-    ) -> Result<Column> {
-        let name = shard.id.shard_name(shard.index)?;
-        let range = shard.geometry.stored_range(chunks);
-        let traffic = Traffic::Read(range.end - range.start);
-        let get = peer.member.provider.get(&name, range);
-        let limit = self.timeouts.read;
-        let stored = match peer.call_with(urgency, "get", limit, traffic, get).await {
-            Ok(stored) => stored,
-            Err(error) => {
-                match error.kind() {
-                    ErrorKind::NotFound => self.suspect(&shard.id, shard.index, peer, "missing"),
-                    ErrorKind::Invalid => self.suspect(&shard.id, shard.index, peer, "too short"),
-                    _ => {}
-                }
-                return Err(error);
-            }
-        };
-        let verified = match check {
-            Check::Checksums => self.verify(shard, chunks, stored).await,
-            Check::Length => shard.geometry.split(chunks, &stored),
-        };
-        verified.map_err(|why| {
-            self.suspect(&shard.id, shard.index, peer, &why);
-            let why = format!("{}: {name}: {why}", peer.name());
-            Error::new(ErrorKind::Corrupt, "get", why)
-        })
-    }
-
-    pub(crate) async fn verify(
-        &self,
-        shard: &Shard,
-        chunks: &Range<u64>,
-        stored: Bytes,
-    ) -> std::result::Result<Column, String> {
-        let (geometry, tag, index) = (shard.geometry, shard.tag, shard.index);
-        if stored.len() <= INLINE_MAX {
-            return geometry.verify(&self.keys, &tag, index, chunks, &stored);
-        }
-        let (keys, chunks) = (self.keys.clone(), chunks.clone());
-        let work = move || geometry.verify(&keys, &tag, index, &chunks, &stored);
-        let done = tokio::task::spawn_blocking(work).await;
-        done.unwrap_or_else(|_| Err("the verifying thread stopped".to_owned()))
-    }
 }

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use super::Finding;
 use super::walk::Entry;
 use crate::array::Inner;
+use crate::chunks::{Check, Shard};
 use crate::member::{Peer, Traffic, Urgency};
-use crate::read::Check;
-use crate::read::Shard;
 use crate::shard::{Column, Geometry, HEADER_LEN, Header};
 use crate::{Error, ErrorKind, MemberId, Result, StoredBlob};
 
