@@ -11,6 +11,7 @@ use tokio::sync::broadcast;
 use crate::member::{Peer, Traffic};
 use crate::membership::{Membership, Shape};
 use crate::shard::{Codes, ShardKeys};
+use crate::siblings::Siblings;
 use crate::spool::Spool;
 use crate::{
     ArraySettings, BlobId, Error, ErrorKind, Layout, Member, MemberId, MemberStatus, Result,
@@ -51,6 +52,7 @@ pub(crate) struct Inner {
     pub(crate) allow_degraded_writes: bool,
     pub(crate) timeouts: Timeouts,
     pub(crate) spool: Option<Spool>,
+    pub(crate) siblings: Siblings,
     suspects: broadcast::Sender<Suspect>,
 }
 
@@ -80,6 +82,7 @@ impl Array {
             allow_degraded_writes: settings.allow_degraded_writes,
             timeouts: settings.timeouts,
             spool: settings.spool.map(Spool::open).transpose()?,
+            siblings: Siblings::default(),
             suspects: broadcast::Sender::new(SUSPECTS_MAX),
         };
         Ok(Self {
@@ -140,6 +143,7 @@ impl Array {
             allow_degraded_writes: *allow_degraded_writes,
             timeouts: *timeouts,
             spool: None,
+            siblings: Siblings::default(),
             suspects: broadcast::Sender::new(1),
         };
         Ok(Self {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::array::Inner;
 use crate::member::{Peer, Traffic, Urgency};
 use crate::shard::{BlobTag, Column, Geometry};
-use crate::{BlobId, Error, ErrorKind, Result};
+use crate::{BlobId, Error, ErrorKind, Result, StoredBlob};
 
 /// Stored ranges above this are verified on a thread for such work.
 const INLINE_MAX: usize = 512 << 10;
@@ -37,8 +37,7 @@ impl Inner {
     /// Reads and checks chunks of a shard with one request.
     pub(crate) async fn get_chunks(
         &self,
-        urgency: Urgency,
-        check: Check,
+        (urgency, check): (Urgency, Check),
         peer: &Peer,
         shard: &Shard,
         chunks: &Range<u64>,
@@ -68,6 +67,38 @@ impl Inner {
             let why = format!("{}: {name}: {why}", peer.name());
             Error::new(ErrorKind::Corrupt, "get", why)
         })
+    }
+
+    /// As [`get_chunks`](Self::get_chunks), of a degraded blob: with no request, or a shorter one, when chunks are
+    /// still here that another read wanted. What comes is kept for the next.
+    pub(crate) async fn get_new_chunks(
+        &self,
+        (urgency, check): (Urgency, Check),
+        peer: &Peer,
+        shard: &Shard,
+        chunks: &Range<u64>,
+    ) -> Result<Column> {
+        let of = (shard.tag, shard.index);
+        let known = self.siblings.find(of, chunks, check);
+        let Some(missing) = known.missing() else {
+            return Ok(known.completed(&(0..0), &Column::new()));
+        };
+        let got = self.get_chunks((urgency, check), peer, shard, &missing);
+        let column = got.await?;
+        let stored = shard.geometry.stored_range(&missing);
+        let len = (stored.end - stored.start) as usize;
+        self.siblings.keep(of, &missing, check, &column, len);
+        Ok(known.completed(&missing, &column))
+    }
+
+    /// Whether some of a blob's bytes are likely to have to be rebuilt.
+    pub(crate) fn is_degraded(&self, blob: &StoredBlob, tag: &BlobTag) -> bool {
+        let is_gone = |index| {
+            let member = blob.placement.get(index);
+            let peer = member.and_then(|member| self.peer(member));
+            !peer.is_some_and(|peer| peer.is_available())
+        };
+        (0..blob.layout.data()).any(is_gone) || self.siblings.know(tag)
     }
 
     pub(crate) async fn verify(

@@ -24,6 +24,7 @@ mod placement;
 mod read;
 mod settings;
 mod shard;
+mod siblings;
 mod spool;
 mod write;
 

@@ -7,11 +7,12 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures::future::{BoxFuture, FutureExt, Shared, try_join_all};
+use futures::future::{BoxFuture, FutureExt, Shared, TryFutureExt, try_join_all};
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::array::Inner;
@@ -31,6 +32,8 @@ struct Reading {
     blob: StoredBlob,
     geometry: Geometry,
     tag: BlobTag,
+    /// Some of its bytes have to be rebuilt: what is read of it is worth keeping for a while.
+    is_degraded: AtomicBool,
     /// Requests of this read, so that none is made twice: a rebuild uses what was read anyway.
     fetches: Mutex<HashMap<(u8, Range<u64>), Fetch>>,
 }
@@ -57,12 +60,14 @@ impl Array {
             layout: blob.layout.validated()?,
             blob_len: blob.len,
         };
+        let tag = self.inner.keys.blob_tag(&blob.id);
         let reading = Reading {
             inner: Arc::clone(&self.inner),
             check,
             blob: blob.clone(),
             geometry,
-            tag: self.inner.keys.blob_tag(&blob.id),
+            tag,
+            is_degraded: self.inner.is_degraded(blob, &tag).into(),
             fetches: Mutex::default(),
         };
         let parts = geometry.parts(&range);
@@ -165,6 +170,7 @@ impl Reading {
         chunks: &Range<u64>,
         mut faults: Vec<Fault>,
     ) -> Result<Column> {
+        self.is_degraded.store(true, Ordering::Relaxed);
         let enough = usize::from(self.geometry.layout.data());
         let mut candidates = self.candidates(index, chunks).into_iter();
         let mut running = FuturesUnordered::new();
@@ -267,24 +273,28 @@ impl Reading {
             };
             let member = self.blob.placement.get(index);
             let (check, chunks) = (self.check, chunks.clone());
+            let is_degraded = self.is_degraded.load(Ordering::Relaxed);
+            // Nobody wants parity for itself, and a copy is no more than what it stands in for.
+            let data = self.geometry.layout.data();
+            let is_shared = is_degraded && data > 1 && index < data;
             let fetch = async move {
                 if member.is_none()
                     && let Some(column) = inner.kept_chunks(&shard, &chunks).await
                 {
                     return Ok(column);
                 }
-                let peer = member
-                    .and_then(|member| inner.peer(member))
-                    .ok_or_else(|| {
-                        let why = format!("shard {index} of {} has no member", shard.id);
-                        Arc::new(Error::new(ErrorKind::NotFound, "read", why))
-                    })?;
-                inner
-                    .get_chunks(urgency, check, &peer, &shard, &chunks)
-                    .await
-                    .map_err(Arc::new)
+                let peer = member.and_then(|member| inner.peer(member));
+                let peer = peer.ok_or_else(|| {
+                    let why = format!("shard {index} of {} has no member", shard.id);
+                    Error::new(ErrorKind::NotFound, "read", why)
+                })?;
+                let want = (urgency, check);
+                match is_shared {
+                    true => inner.get_new_chunks(want, &peer, &shard, &chunks).await,
+                    false => inner.get_chunks(want, &peer, &shard, &chunks).await,
+                }
             };
-            fetch.boxed().shared()
+            fetch.map_err(Arc::new).boxed().shared()
         });
         fetch.clone()
     }

@@ -122,7 +122,12 @@ impl Inner {
         while at < geometry.chunks() {
             let end = geometry.chunks().min(at + SLAB_CHUNKS);
             let slab = self
-                .get_chunks(Urgency::Normal, Check::Checksums, peer, &shard, &(at..end))
+                .get_chunks(
+                    (Urgency::Normal, Check::Checksums),
+                    peer,
+                    &shard,
+                    &(at..end),
+                )
                 .await?;
             if keep {
                 column.extend(slab);

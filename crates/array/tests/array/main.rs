@@ -9,3 +9,4 @@ mod care;
 mod degraded;
 mod quorum;
 mod rig;
+mod siblings;
