@@ -11,6 +11,7 @@
 
 mod array;
 pub mod care;
+mod coding;
 mod delete;
 mod error;
 mod found;
@@ -27,6 +28,7 @@ mod spool;
 mod write;
 
 pub use array::{Array, Suspect};
+pub use coding::Coding;
 pub use dolium_provider::Payload;
 pub use error::{Error, ErrorKind, Result, Status};
 pub use found::{FoundBlob, FoundPage, FoundShard, StrangeBlob, Unreachable};
