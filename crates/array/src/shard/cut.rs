@@ -170,7 +170,7 @@ mod tests {
         cut(&code(record), &keys, &tag, &Payload::from(body)).unwrap()
     }
 
-    /// What is stored today must be readable for ever: these change only with the version byte.
+    /// What is stored today must be readable for ever: these never change; another code gets lines of its own.
     #[test]
     fn the_format_holds_still() {
         let cases = [
