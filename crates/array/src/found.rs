@@ -149,6 +149,7 @@ fn placed(found: &FoundBlob, header: &Header) -> StoredBlob {
         id: found.id.clone(),
         len: header.geometry.blob_len,
         layout,
+        coding: header.coding,
         placement,
     }
 }

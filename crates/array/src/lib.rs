@@ -12,6 +12,7 @@
 mod array;
 pub mod care;
 mod chunks;
+mod coding;
 mod delete;
 mod error;
 mod found;
@@ -29,6 +30,7 @@ mod spool;
 mod write;
 
 pub use array::{Array, Suspect};
+pub use coding::Coding;
 pub use dolium_provider::Payload;
 pub use error::{Error, ErrorKind, Result, Status};
 pub use found::{FoundBlob, FoundPage, FoundShard, StrangeBlob, Unreachable};

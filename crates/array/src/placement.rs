@@ -6,7 +6,7 @@
 use dolium_block::codec::{Reader, Writer};
 
 use crate::shard::Geometry;
-use crate::{BlobId, Error, ErrorKind, Layout, MemberId, Result};
+use crate::{BlobId, Coding, Error, ErrorKind, Layout, MemberId, Result};
 
 /// The version byte of the encoded form.
 const VERSION: u8 = 1;
@@ -90,6 +90,8 @@ pub struct StoredBlob {
     pub len: u64,
     /// How it was cut.
     pub layout: Layout,
+    /// The code of its parity.
+    pub coding: Coding,
     /// Where its shards are.
     pub placement: Placement,
 }

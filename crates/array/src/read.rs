@@ -232,7 +232,10 @@ impl Reading {
     }
 
     async fn decode(&self, index: u8, good: Vec<(u8, Column)>) -> Result<Column> {
-        let code = self.inner.codes.of(self.geometry.layout)?;
+        let code = self
+            .inner
+            .codes
+            .of(self.geometry.layout, self.blob.coding)?;
         let work = move || {
             let columns = code.rebuild(&[index], &good)?;
             columns.into_iter().next().ok_or_else(|| {

@@ -19,7 +19,7 @@ use crate::membership::Membership;
 use crate::placement::ranked;
 use crate::shard::cut;
 use crate::spool::Kept;
-use crate::{Array, BlobId, Error, ErrorKind, Layout, Placement, Result, StoredBlob};
+use crate::{Array, BlobId, Coding, Error, ErrorKind, Layout, Placement, Result, StoredBlob};
 
 /// Blobs above this are cut on a thread for such work: hashing more takes longer than the hop.
 const INLINE_MAX: u64 = 64 << 10;
@@ -28,6 +28,9 @@ const INLINE_MAX: u64 = 64 << 10;
 const KNOCK_PATIENCE: Duration = Duration::from_millis(100);
 /// A grace that does not end: the requests' own limits do.
 const FOREVER: Duration = Duration::from_secs(24 * 3600);
+
+/// The code of new blobs.
+const CODING: Coding = Coding::Cauchy;
 
 /// A put under way.
 struct Put<'a> {
@@ -79,6 +82,7 @@ impl Array {
             id: id.clone(),
             len,
             layout: put.layout,
+            coding: CODING,
             placement: put.placement(),
         })
     }
@@ -320,9 +324,9 @@ impl Put<'_> {
 }
 
 impl Inner {
-    /// Cuts a blob into shards, off the async threads when that takes long.
+    /// Cuts a new blob into shards, off the async threads when that takes long.
     async fn cut(&self, layout: Layout, id: &BlobId, body: Payload) -> Result<Vec<Payload>> {
-        let code = self.codes.of(layout)?;
+        let code = self.codes.of(layout, CODING)?;
         let tag = self.keys.blob_tag(id);
         if body.len() <= INLINE_MAX {
             return cut(&code, &self.keys, &tag, &body);

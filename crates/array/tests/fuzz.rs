@@ -121,7 +121,8 @@ proptest! {
             assert!(read[..] == body[..]);
             let page = array.found(BlobKind::Pack, None, 10).await.unwrap();
             let seen = array.inspect(&page.blobs[0]).await.unwrap();
-            assert_eq!((seen.len, seen.layout), (blob.len, blob.layout));
+            let facts = |of: &dolium_array::StoredBlob| (of.len, of.layout, of.coding);
+            assert_eq!(facts(&seen), facts(&blob));
             let read = array.read(&seen, 0..len as u64).await.unwrap();
             assert!(read[..] == body[..]);
         });

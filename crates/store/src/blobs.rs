@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use dolium_array::{BlobId, BlobKind, FoundBlob, Layout, Placement, StoredBlob};
+use dolium_array::{BlobId, BlobKind, Coding, FoundBlob, Layout, Placement, StoredBlob};
 use dolium_block::{PackEntry, PackId};
 use dolium_catalog::{BlobKind as RowKind, BlobRow, BlobState, BlockRow};
 
@@ -33,7 +33,7 @@ pub(crate) fn blob_row(array: &str, blob: &StoredBlob) -> BlobRow {
         kind: row_kind(blob.id.kind()),
         name: blob.id.name().to_owned(),
         len: blob.len as i64,
-        layout: blob.layout.to_string(),
+        layout: blob.coding.record(blob.layout),
         placement: blob.placement.encode(),
         state: BlobState::Live,
         created: now().0,
@@ -63,16 +63,17 @@ pub(crate) fn block_row(
 
 /// What the array needs to read a recorded blob.
 pub(crate) fn stored_blob(row: &BlobRow) -> Result<StoredBlob> {
-    let layout = row.layout.parse().map_err(|_| {
+    let (layout, coding) = Coding::parse_record(&row.layout).map_err(|_| {
         Error::new(
             ErrorKind::Corrupt,
-            format!("blob {} has an unknown layout", row.name),
+            format!("blob {} has the unknown layout {:?}", row.name, row.layout),
         )
     })?;
     Ok(StoredBlob {
         id: BlobId::new(array_kind(row.kind), row.name.clone())?,
         len: row.len as u64,
         layout,
+        coding,
         placement: Placement::decode(&row.placement)?,
     })
 }
@@ -93,6 +94,8 @@ pub(crate) fn seen_blob(found: &FoundBlob, layout: Layout) -> StoredBlob {
         id: found.id.clone(),
         len: 0,
         layout,
+        // Nothing is computed to delete a blob.
+        coding: Coding::Cauchy,
         placement: Placement::new(shards),
     }
 }

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use dolium_array::care::{Plan, Progress, RelocateOptions, Reporter, Summary};
-use dolium_array::{Array, BlobKind, MemberId, Shape, StoredBlob};
+use dolium_array::{Array, BlobKind, Coding, MemberId, Shape, StoredBlob};
 use dolium_catalog::{BlobKind as RowKind, BlobRow, BlobState};
 use serde::Serialize;
 
@@ -154,10 +154,11 @@ impl Store {
         after: Option<String>,
         limit: i64,
     ) -> Result<Vec<BlobRow>> {
-        let (name, layout) = (array.name().to_owned(), array.layout().to_string());
+        // Another code is no other shape: an upgrade does not make everything be written again.
+        let (name, layouts) = (array.name().to_owned(), Coding::records(array.layout()));
         self.look(move |tx| {
             let from = after.as_deref();
-            Ok(tx.blobs_cut_otherwise(&name, RowKind::Pack, &layout, from, limit)?)
+            Ok(tx.blobs_cut_otherwise(&name, RowKind::Pack, &layouts, from, limit)?)
         })
         .await
     }

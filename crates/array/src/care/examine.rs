@@ -143,14 +143,10 @@ impl Inner {
         let bytes = peer
             .call("get", self.timeouts.read, Traffic::Read(HEADER_LEN), get)
             .await?;
-        let want = Header {
-            geometry: geometry(blob),
-            index,
-        };
         let tag = self.keys.blob_tag(&blob.id);
         let why = match Header::decode(&bytes, &self.keys, &tag, index) {
-            Ok(header) if header == want => return Ok(()),
-            Ok(_) => "the header is of another length or layout",
+            Ok(found) if found == header(blob, index) => return Ok(()),
+            Ok(_) => "the header is of another length, layout or code",
             Err(why) => why,
         };
         self.suspect(&blob.id, index, peer, why);
@@ -196,5 +192,14 @@ pub(super) fn geometry(blob: &StoredBlob) -> Geometry {
     Geometry {
         layout: blob.layout,
         blob_len: blob.len,
+    }
+}
+
+/// What the header of a recorded blob's shard says.
+pub(super) fn header(blob: &StoredBlob, index: u8) -> Header {
+    Header {
+        geometry: geometry(blob),
+        coding: blob.coding,
+        index,
     }
 }

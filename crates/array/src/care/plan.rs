@@ -9,6 +9,7 @@ use super::relocate::{Move, RelocateOptions, moves};
 use super::{Inventory, kinds_from};
 use crate::membership::Membership;
 use crate::placement::ranked;
+use crate::shard::Geometry;
 use crate::{Array, MemberId, Result, StoredBlob};
 
 /// Blobs of a page of the inventory.
@@ -109,11 +110,11 @@ impl Plan {
             work.deletes += 1;
             work.bytes_freed += old_len;
         }
-        let cut = StoredBlob {
+        let cut = Geometry {
             layout: now.layout,
-            ..blob.clone()
+            blob_len: blob.len,
         };
-        let new_len = geometry(&cut).stored_len();
+        let new_len = cut.stored_len();
         let ranks = ranked(&blob.id, now.keepers().map(|peer| peer.id()));
         for member in ranks.into_iter().take(now.layout.shards().into()) {
             self.shards += 1;

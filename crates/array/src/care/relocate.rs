@@ -15,7 +15,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 
 use super::check::report_silent;
-use super::examine::geometry;
+use super::examine::{geometry, header};
 use super::walk::{Entry, Walk};
 use super::{Cursor, Inventory, Pass, Reporter, Summary, kinds_from};
 use crate::array::Inner;
@@ -180,7 +180,7 @@ impl Job<'_> {
             })?;
         let column = self.column(&now, blob, one, done).await?;
         let tag = self.inner.keys.blob_tag(&blob.id);
-        let payload = shard_payload(geometry(blob), &self.inner.keys, &tag, one.index, &column);
+        let payload = shard_payload(header(blob, one.index), &self.inner.keys, &tag, &column);
         self.inner
             .replace_shard(&blob.id, one.index, to, payload)
             .await?;
@@ -241,7 +241,7 @@ impl Job<'_> {
         index: u8,
         proven: Vec<(u8, Column)>,
     ) -> Result<Column> {
-        let code = self.inner.codes.of(blob.layout)?;
+        let code = self.inner.codes.of(blob.layout, blob.coding)?;
         let work = tokio::task::spawn_blocking(move || code.rebuild(&[index], &proven));
         let stopped = |source| {
             Error::new(

@@ -11,7 +11,7 @@ use dolium_provider::Payload;
 use futures::future::join_all;
 
 use super::check::{report_silent, report_states};
-use super::examine::{ShardState, geometry};
+use super::examine::{ShardState, geometry, header};
 use super::walk::{Entry, Walk};
 use super::{Finding, Inventory, Pass, RepairOptions, Reporter, Summary, kinds_from};
 use crate::array::Inner;
@@ -219,7 +219,7 @@ impl Job<'_> {
             );
             return Err(Error::new(ErrorKind::Unavailable, "repair", why));
         }
-        let code = self.inner.codes.of(blob.layout)?;
+        let code = self.inner.codes.of(blob.layout, blob.coding)?;
         let sources: Vec<(u8, Column)> = knowledge
             .proven
             .iter()
@@ -287,7 +287,7 @@ impl Job<'_> {
             Error::new(ErrorKind::Unavailable, "repair", why)
         })?;
         let tag = inner.keys.blob_tag(&blob.id);
-        let payload = shard_payload(geometry(blob), &inner.keys, &tag, index, column);
+        let payload = shard_payload(header(blob, index), &inner.keys, &tag, column);
         inner.replace_shard(&blob.id, index, &peer, payload).await?;
         blob.placement.set(index, Some(peer.id()));
         tracing::info!(blob = %blob.id, shard = index, provider = peer.name(), "shard put back");

@@ -7,28 +7,29 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Column;
-use crate::{Error, ErrorKind, Layout, Result};
+use crate::{Coding, Error, ErrorKind, Layout, Result};
 
-/// The code of one layout.
+/// The code of one layout and coding.
 #[derive(Debug)]
 pub(crate) struct Code {
     layout: Layout,
+    coding: Coding,
     /// Nothing for copies.
     code: Option<dolium_erasure::Code>,
 }
 
 /// The codes met so far. There are few: the layouts in use.
 #[derive(Debug, Default)]
-pub(crate) struct Codes(Mutex<HashMap<Layout, Arc<Code>>>);
+pub(crate) struct Codes(Mutex<HashMap<(Layout, Coding), Arc<Code>>>);
 
 impl Codes {
-    pub(crate) fn of(&self, layout: Layout) -> Result<Arc<Code>> {
+    pub(crate) fn of(&self, layout: Layout, coding: Coding) -> Result<Arc<Code>> {
         let mut codes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(code) = codes.get(&layout) {
+        if let Some(code) = codes.get(&(layout, coding)) {
             return Ok(Arc::clone(code));
         }
-        let code = Arc::new(Code::new(layout)?);
-        codes.insert(layout, Arc::clone(&code));
+        let code = Arc::new(Code::new(layout, coding)?);
+        codes.insert((layout, coding), Arc::clone(&code));
         Ok(code)
     }
 }
@@ -38,19 +39,31 @@ fn failed(source: &dolium_erasure::Error) -> Error {
 }
 
 impl Code {
-    fn new(layout: Layout) -> Result<Self> {
+    fn new(layout: Layout, coding: Coding) -> Result<Self> {
         let code = match layout.validated()? {
             Layout::Mirror { .. } => None,
             Layout::Erasure { data, parity } => {
-                let made = dolium_erasure::Code::vandermonde(data.into(), parity.into());
+                let make = match coding {
+                    Coding::Vandermonde => dolium_erasure::Code::vandermonde,
+                    Coding::Cauchy => dolium_erasure::Code::cauchy,
+                };
+                let made = make(data.into(), parity.into());
                 Some(made.map_err(|error| failed(&error))?)
             }
         };
-        Ok(Self { layout, code })
+        Ok(Self {
+            layout,
+            coding,
+            code,
+        })
     }
 
     pub(crate) fn layout(&self) -> Layout {
         self.layout
+    }
+
+    pub(crate) fn coding(&self) -> Coding {
+        self.coding
     }
 
     /// The parity shards of equally long data shards.

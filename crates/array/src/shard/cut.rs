@@ -30,9 +30,15 @@ pub(crate) fn cut(
         })
         .collect();
     columns.extend(code.parity(&columns)?);
-    let finish =
-        |(index, column): (usize, &Column)| shard_payload(geometry, keys, tag, index as u8, column);
-    Ok(columns.iter().enumerate().map(finish).collect())
+    let finish = |(index, column): (u8, &Column)| {
+        let header = Header {
+            geometry,
+            coding: code.coding(),
+            index,
+        };
+        shard_payload(header, keys, tag, column)
+    };
+    Ok((0..).zip(&columns).map(finish).collect())
 }
 
 /// Takes a blob's bytes from its segments in pieces of any length. Only a piece that lies across
@@ -79,19 +85,19 @@ impl<'a> Pieces<'a> {
 
 /// Puts a header before the chunks of a shard, and a checksum behind each.
 pub(crate) fn shard_payload(
-    geometry: Geometry,
+    header: Header,
     keys: &ShardKeys,
     tag: &BlobTag,
-    index: u8,
     column: &Column,
 ) -> Payload {
     let mut checksums = BytesMut::with_capacity(column.len() * TAG_LEN as usize);
     for (chunk, bytes) in column.iter().enumerate() {
-        checksums.extend_from_slice(keys.chunk_tag(tag, index, chunk as u64, bytes).as_bytes());
+        let checksum = keys.chunk_tag(tag, header.index, chunk as u64, bytes);
+        checksums.extend_from_slice(checksum.as_bytes());
     }
     let checksums = checksums.freeze();
     let mut segments = Vec::with_capacity(1 + 2 * column.len());
-    segments.push(Bytes::from(Header { geometry, index }.encode(keys, tag)));
+    segments.push(Bytes::from(header.encode(keys, tag)));
     for (chunk, bytes) in column.iter().enumerate() {
         let at = chunk * TAG_LEN as usize;
         segments.push(bytes.clone());
@@ -150,17 +156,21 @@ impl Geometry {
 mod tests {
     use super::*;
     use crate::shard::Codes;
-    use crate::{BlobId, BlobKind};
+    use crate::{BlobId, BlobKind, Coding};
 
-    fn shards(layout: &str, len: usize) -> Vec<Payload> {
+    fn code(record: &str) -> std::sync::Arc<Code> {
+        let (layout, coding) = Coding::parse_record(record).unwrap();
+        Codes::default().of(layout, coding).unwrap()
+    }
+
+    fn shards(record: &str, len: usize) -> Vec<Payload> {
         let keys = ShardKeys::new(&[9; 32]);
         let tag = keys.blob_tag(&BlobId::new(BlobKind::Pack, "golden").unwrap());
         let body: Vec<u8> = (0..len).map(|at| (at * 7 % 251) as u8).collect();
-        let code = Codes::default().of(layout.parse().unwrap()).unwrap();
-        cut(&code, &keys, &tag, &Payload::from(body)).unwrap()
+        cut(&code(record), &keys, &tag, &Payload::from(body)).unwrap()
     }
 
-    /// What is stored today must be readable for ever: these change only with the version byte.
+    /// What is stored today must be readable for ever: these never change; another code gets lines of its own.
     #[test]
     fn the_format_holds_still() {
         let cases = [
@@ -168,10 +178,14 @@ mod tests {
             ("erasure:3+1", 200_000),
             ("erasure:4+2", 1_000_000),
             ("mirror:2", 70_000),
+            ("erasure:3+1/cauchy", 0),
+            ("erasure:3+1/cauchy", 200_000),
+            ("erasure:4+2/cauchy", 1_000_000),
+            ("erasure:32+16/cauchy", 100_000),
         ];
-        let got = cases.map(|(layout, len)| {
+        let got = cases.map(|(record, len)| {
             let mut hasher = blake3::Hasher::new();
-            for shard in shards(layout, len) {
+            for shard in shards(record, len) {
                 hasher.update(&shard.to_bytes());
             }
             hasher.finalize().to_hex()[..16].to_owned()
@@ -182,8 +196,34 @@ mod tests {
                 "8a8d4dce772723a1",
                 "2dd973247d739b43",
                 "a4020b918e43712f",
-                "3d9b9c6c6f17dc57"
+                "3d9b9c6c6f17dc57",
+                "2cdd2e046bd925b8",
+                "1a1276f4372ee51f",
+                "0a88be815af7b8ef",
+                "0acc4583207f6b8c"
             ]
+        );
+    }
+
+    /// Whoever has one shard missing needs no field, only XOR.
+    #[test]
+    fn the_first_parity_is_the_xor_of_the_data() {
+        let header = crate::shard::HEADER_LEN as usize;
+        for record in ["erasure:3+1/cauchy", "erasure:3+2/cauchy"] {
+            let shards = shards(record, 100_001);
+            let payloads: Vec<Vec<u8>> = shards
+                .iter()
+                .map(|shard| shard.to_bytes()[header..][..33_334].to_vec())
+                .collect();
+            let [a, b, c, parity, ..] = &payloads[..] else {
+                panic!("{record} has {} shards", payloads.len());
+            };
+            let xor = a.iter().zip(b).zip(c).map(|((a, b), c)| a ^ b ^ c);
+            assert!(xor.eq(parity.iter().copied()), "{record}");
+        }
+        assert_ne!(
+            shards("erasure:3+1", 100_001)[3].to_bytes(),
+            shards("erasure:3+1/cauchy", 100_001)[3].to_bytes()
         );
     }
 
@@ -191,7 +231,7 @@ mod tests {
     fn how_a_blob_is_segmented_changes_nothing() {
         let keys = ShardKeys::new(&[9; 32]);
         let tag = keys.blob_tag(&BlobId::new(BlobKind::Pack, "golden").unwrap());
-        let code = Codes::default().of("erasure:3+2".parse().unwrap()).unwrap();
+        let code = code("erasure:3+2/cauchy");
         let body: Bytes = (0..600_001).map(|at| (at * 7 % 251) as u8).collect();
         let whole = cut(&code, &keys, &tag, &Payload::from(body.clone())).unwrap();
         for step in [1_000, 65_536, 100_003, 599_999] {
@@ -208,15 +248,14 @@ mod tests {
 
     #[test]
     fn shards_have_the_length_the_geometry_says() {
-        for layout in ["erasure:3+1", "erasure:5+3", "mirror:3"] {
+        for record in ["erasure:3+1", "erasure:5+3/cauchy", "mirror:3"] {
             for len in [0, 1, 2, 65_536, 196_608, 196_609, 500_000] {
-                let layout_parsed = layout.parse().unwrap();
                 let geometry = Geometry {
-                    layout: layout_parsed,
+                    layout: Coding::parse_record(record).unwrap().0,
                     blob_len: len as u64,
                 };
-                for shard in shards(layout, len) {
-                    assert_eq!(shard.len(), geometry.stored_len(), "{layout} of {len}");
+                for shard in shards(record, len) {
+                    assert_eq!(shard.len(), geometry.stored_len(), "{record} of {len}");
                 }
             }
         }

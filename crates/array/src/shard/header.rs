@@ -7,14 +7,16 @@ use dolium_block::codec::{Reader, Writer};
 
 use super::keys::{BlobTag, SHORT_LEN, ShardKeys};
 use super::{Geometry, HEADER_LEN};
-use crate::Layout;
+use crate::{Coding, Layout};
 
 const MAGIC: &[u8; 8] = b"DOLSHARD";
 const VERSION: u8 = 1;
 /// Whole copies.
 const CODE_COPIES: u8 = 0;
 /// The systematic Vandermonde matrix over GF(2^8), polynomial 29, of `reed-solomon-erasure` 6.
-const CODE_REED_SOLOMON: u8 = 1;
+const CODE_VANDERMONDE: u8 = 1;
+/// The Cauchy matrix over the same field whose first row is all ones.
+const CODE_CAUCHY: u8 = 2;
 /// Where the header's checksum begins; it covers all before.
 const MAC_AT: usize = HEADER_LEN as usize - SHORT_LEN;
 
@@ -22,15 +24,17 @@ const MAC_AT: usize = HEADER_LEN as usize - SHORT_LEN;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) geometry: Geometry,
+    pub(crate) coding: Coding,
     pub(crate) index: u8,
 }
 
 impl Header {
     pub(crate) fn encode(&self, keys: &ShardKeys, blob: &BlobTag) -> Vec<u8> {
         let layout = self.geometry.layout;
-        let code = match layout {
-            Layout::Erasure { .. } => CODE_REED_SOLOMON,
-            Layout::Mirror { .. } => CODE_COPIES,
+        let code = match (layout, self.coding) {
+            (Layout::Mirror { .. }, _) => CODE_COPIES,
+            (Layout::Erasure { .. }, Coding::Vandermonde) => CODE_VANDERMONDE,
+            (Layout::Erasure { .. }, Coding::Cauchy) => CODE_CAUCHY,
         };
         let mut out = Writer::new();
         out.raw(MAGIC)
@@ -83,9 +87,10 @@ impl Header {
         if short != blob.short() || at != index {
             return Err("the header is of another shard");
         }
-        let layout = match code {
-            CODE_REED_SOLOMON => Layout::erasure(data, parity),
-            CODE_COPIES if data == 1 => Layout::mirror(parity.saturating_add(1)),
+        let (layout, coding) = match code {
+            CODE_VANDERMONDE => (Layout::erasure(data, parity), Coding::Vandermonde),
+            CODE_CAUCHY => (Layout::erasure(data, parity), Coding::Cauchy),
+            CODE_COPIES if data == 1 => (Layout::mirror(parity.saturating_add(1)), Coding::Cauchy),
             _ => return Err("unknown code"),
         };
         let geometry = Geometry {
@@ -95,7 +100,11 @@ impl Header {
         if geometry.payload_len() != payload_len || index >= geometry.layout.shards() {
             return Err("the header's fields disagree");
         }
-        Ok(Self { geometry, index })
+        Ok(Self {
+            geometry,
+            coding,
+            index,
+        })
     }
 }
 
@@ -109,17 +118,24 @@ mod tests {
         let keys = ShardKeys::new(&[1; 32]);
         let blob = keys.blob_tag(&BlobId::new(BlobKind::Pack, "ab").unwrap());
         let other = keys.blob_tag(&BlobId::new(BlobKind::Journal, "ab").unwrap());
-        for layout in ["erasure:3+1", "mirror:2", "mirror:1"] {
-            let layout = layout.parse().unwrap();
+        for (record, code) in [
+            ("erasure:3+1", 1),
+            ("erasure:3+1/cauchy", 2),
+            ("mirror:2", 0),
+            ("mirror:1", 0),
+        ] {
+            let (layout, coding) = Coding::parse_record(record).unwrap();
             let header = Header {
                 geometry: Geometry {
                     layout,
                     blob_len: 12_345,
                 },
+                coding,
                 index: 0,
             };
             let bytes = header.encode(&keys, &blob);
             assert_eq!(bytes.len() as u64, HEADER_LEN);
+            assert_eq!(bytes[8..10], [VERSION, code], "{record}");
             assert_eq!(Header::decode(&bytes, &keys, &blob, 0), Ok(header));
             assert!(Header::decode(&bytes, &keys, &blob, 1).is_err());
             assert!(Header::decode(&bytes, &keys, &other, 0).is_err());

@@ -329,8 +329,8 @@ async fn a_lost_catalog_is_found_again() {
     for (found, blob) in found.iter().zip(&blobs) {
         let seen = rig.array.inspect(found).await.unwrap();
         assert_eq!(
-            (&seen.id, seen.len, seen.layout),
-            (&blob.id, blob.len, blob.layout)
+            (&seen.id, seen.len, seen.layout, seen.coding),
+            (&blob.id, blob.len, blob.layout, blob.coding)
         );
         let want = blob
             .placement

@@ -37,7 +37,7 @@ record! {
         name: String,
         /// Its length in bytes.
         len: i64,
-        /// The layout it was written with, such as `erasure:3+1`.
+        /// The layout and code that it was written with, such as `erasure:3+1/cauchy`, as `array` writes it.
         layout: String,
         /// Which provider has which shard, as `array` encodes it.
         placement: Vec<u8>,
@@ -81,20 +81,21 @@ impl ReadTx<'_> {
         self.many(tail, params![array.to_owned(), kind, after, limit])
     }
 
-    /// A page of an array's live blobs of one kind that were cut otherwise than `layout` says, in the order of
+    /// A page of an array's live blobs of one kind whose layout is recorded as none of `layouts`, in the order of
     /// their names.
     pub fn blobs_cut_otherwise(
         &mut self,
         array: &str,
         kind: BlobKind,
-        layout: &str,
+        layouts: &[String; 2],
         after_name: Option<&str>,
         limit: i64,
     ) -> Result<Vec<BlobRow>> {
         let after = after_name.unwrap_or_default().to_owned();
-        let tail = "WHERE array_name = $1 AND kind = $2 AND name > $3 AND layout <> $4 AND state = 0 \
-                    ORDER BY name LIMIT $5";
-        let key = params![array.to_owned(), kind, after, layout.to_owned(), limit];
+        let tail = "WHERE array_name = $1 AND kind = $2 AND name > $3 AND layout NOT IN ($4, $5) \
+                    AND state = 0 ORDER BY name LIMIT $6";
+        let [one, other] = layouts.clone();
+        let key = params![array.to_owned(), kind, after, one, other, limit];
         self.many(tail, key)
     }
 

@@ -145,6 +145,18 @@ async fn blobs_and_blocks(catalog: &Catalog) {
         ..blob(pack(2))
     };
     assert_eq!(page, [expect]);
+    // Either text means the shape that is wanted, and what is dying is not looked for.
+    for (layouts, expect) in [
+        (["mirror:2", "mirror:2/x"], vec![]),
+        (["mirror:2/x", "mirror:2"], vec![]),
+        (["mirror:3", "mirror:3/x"], vec![blob(pack(1))]),
+    ] {
+        let layouts = layouts.map(str::to_owned);
+        let page = read(catalog, move |tx| {
+            tx.blobs_cut_otherwise("refs", BlobKind::Pack, &layouts, None, 9)
+        });
+        assert_eq!(page.await, expect);
+    }
 }
 
 async fn counting(catalog: &Catalog) {

@@ -7,7 +7,7 @@
 //! One server at a time merges, under a lease that every transaction asks for. Each removes its own batches;
 //! who is asked to settle also removes those that killed servers left.
 
-use dolium_array::{BlobId, BlobKind, StoredBlob};
+use dolium_array::{BlobId, BlobKind, Coding, StoredBlob};
 use dolium_catalog::BlobKind as RowKind;
 use dolium_provider::Payload;
 use tokio::sync::{mpsc, watch};
@@ -200,11 +200,11 @@ impl Merger {
     /// cut otherwise than the array now is: what the snapshot replaces goes.
     async fn snapshot_if_due(&mut self, fence: &Fence) -> Result<()> {
         let array = self.desk.array.name().to_owned();
-        let layout = self.desk.array.layout().to_string();
+        let layouts = Coding::records(self.desk.array.layout());
         let otherwise = self.desk.catalog.read(move |tx| {
             let mut found = Vec::new();
             for kind in [RowKind::Journal, RowKind::Snapshot] {
-                found.extend(tx.blobs_cut_otherwise(&array, kind, &layout, None, 1)?);
+                found.extend(tx.blobs_cut_otherwise(&array, kind, &layouts, None, 1)?);
             }
             Ok::<_, Error>(!found.is_empty())
         });

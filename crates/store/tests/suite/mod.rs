@@ -14,6 +14,7 @@ mod lifecycle;
 mod model;
 mod movement;
 mod objects;
+mod older_build;
 mod privacy;
 mod recovery;
 mod sharing;

@@ -20,7 +20,8 @@ const NEVER: CareSettings = CareSettings {
     ..ALWAYS
 };
 
-fn files(dir: &Path) -> Vec<PathBuf> {
+/// Every file below a folder.
+pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir).into_iter().flatten() {
         let path = entry.unwrap().path();

@@ -27,7 +27,7 @@ pub(crate) struct World {
     catalog_file: &'static str,
 }
 
-const KEY: [u8; 32] = [42; 32];
+pub(crate) const KEY: [u8; 32] = [42; 32];
 
 /// The default array of four, and a cold one of two where there are folders for it.
 fn arrays(dir: &std::path::Path) -> Vec<Arc<Array>> {

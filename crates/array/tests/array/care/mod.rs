@@ -1,6 +1,7 @@
 //! check, scrub and repair: everything is found, named and mended, and nothing good is deleted.
 
 mod moving;
+mod vandermonde;
 mod world;
 
 use std::sync::atomic::AtomicU64;

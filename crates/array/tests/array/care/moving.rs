@@ -14,7 +14,7 @@ use crate::rig::{Rig, pack};
 const BLOBS: usize = 40;
 
 impl World {
-    async fn relocate(&self, rebalance: bool) -> Summary {
+    pub(super) async fn relocate(&self, rebalance: bool) -> Summary {
         let options = RelocateOptions {
             rebalance,
             ..RelocateOptions::default()
@@ -26,7 +26,7 @@ impl World {
             .unwrap()
     }
 
-    fn drain(&self, members: &[u16]) {
+    pub(super) fn drain(&self, members: &[u16]) {
         let draining: BTreeSet<MemberId> = members.iter().copied().map(MemberId).collect();
         let shape = Shape {
             draining,
