@@ -135,14 +135,22 @@ class Server:
 
     def start(self) -> Server:
         """Starts it and waits until it is healthy."""
+        self.launch()
+        return self.wait_until_healthy()
+
+    def launch(self, **root: str) -> None:
+        """Starts it and waits for nothing; `root_user` and `root_password` say who its first user is."""
         assert self.process is None, "it runs already"
         self.starts += 1
         with self.log_file.open("ab") as log:
             log.write(f"--- start {self.starts}\n".encode())
             log.flush()
             self.process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment()
+                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(**root)
             )
+
+    def wait_until_healthy(self) -> Server:
+        assert self.process is not None, "it does not run"
         deadline = time.monotonic() + START_SECONDS_MAX
         while not self.healthy():
             code = self.process.poll()

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # Runs the provider contract suite against real services, one of each kind and more:
-# moto, s3rver, azurite, webdav and sftp as serve.sh has them, and
+# moto, s3rver, azurite, gcs, webdav and sftp as serve.sh has them, and
 #   dolium   S3 and Swift (TempAuth and Keystone v3): this build itself
-# Google Cloud Storage has no emulator with the uploads that clients make; its S3-compatible interface is the kind s3.
 # Servers listen on free loopback ports and are ended, by their process ids, when this script ends.
 # Usage: conformance/providers/run.sh [server…]
 set -euo pipefail
@@ -118,6 +117,13 @@ azurite() {
   contract azurite azblob "$options" DOLIUM_TEST_WRONG='{"account_key": "d3Jvbmc="}'
 }
 
+# As with Google, but for the condition, which its emulator knows of simple uploads only; then without it.
+gcs() {
+  begin gcs
+  contract gcs gcs "$options" DOLIUM_TEST_KNOWN_DEFECTS=a_name_is_put_once,of_many_puts_one_wins
+  contract gcs-unconditional gcs "${options%\}}, \"conditional_put\": \"false\"}"
+}
+
 webdav() {
   begin webdav
   contract webdav webdav "$options" DOLIUM_TEST_WRONG='{"password": "wrong"}'
@@ -130,14 +136,14 @@ sftp() {
 
 cd "$repo"
 "$here/serve.sh" --install
-[ $# -gt 0 ] || set -- moto s3rver dolium azurite webdav sftp
+[ $# -gt 0 ] || set -- moto s3rver dolium azurite gcs webdav sftp
 for server in "$@"; do
   case $server in
-    moto | s3rver | dolium | azurite | webdav | sftp)
+    moto | s3rver | dolium | azurite | gcs | webdav | sftp)
       "$server"
       ;;
     *)
-      echo "unknown server $server: use moto, s3rver, dolium, azurite, webdav or sftp" >&2
+      echo "unknown server $server: use moto, s3rver, dolium, azurite, gcs, webdav or sftp" >&2
       exit 2
       ;;
   esac

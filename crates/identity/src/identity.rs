@@ -36,6 +36,8 @@ pub struct NewUser {
     pub secret: Option<Secret>,
     /// Its place in an account that may have other users; `None` makes an account for it alone.
     pub login: Option<NewLogin>,
+    /// Refused when there is any user already, whichever server made it a moment ago.
+    pub first: bool,
 }
 
 /// A user that was made, with the first access key.
@@ -83,7 +85,7 @@ impl Identity {
             }
             Some(login) => self.login_key(login, new.secret)?,
         };
-        let login = new.login;
+        let (login, first) = (new.login, new.first);
         let row = UserRow {
             id: UserId(0),
             account_id: AccountId(0),
@@ -97,12 +99,7 @@ impl Identity {
         };
         let (key_row, user_row) = (key.row(UserId(0)), row);
         let op = move |tx: &mut WriteTx<'_>| {
-            // Policies name users by either: nobody may be called what somebody else is known by.
-            let taken = tx.user_by_canonical_id(&user_row.name)?;
-            if taken.is_some() || tx.user_by_name(&user_row.canonical_id)?.is_some() {
-                let context = "a name and a canonical id of two users must not be the same";
-                return Err(Error::new(ErrorKind::AlreadyExists, "create_user", context));
-            }
+            refuse_taken(tx, &user_row, first)?;
             let account = match &login {
                 None => tx.create_account(&user_row.name, None, user_row.created)?,
                 Some(login) => match tx.account_by_name(login.account())? {
@@ -307,6 +304,20 @@ impl Identity {
         self.cache.invalidate();
         Ok(result?.value)
     }
+}
+
+/// Refuses a user that must not be made.
+fn refuse_taken(tx: &mut WriteTx<'_>, user: &UserRow, first: bool) -> Result<()> {
+    let refused = |context| Err(Error::new(ErrorKind::AlreadyExists, "create_user", context));
+    if first && !tx.users(None, 1)?.is_empty() {
+        return refused("there are users already");
+    }
+    // Policies name users by either: nobody may be called what somebody else is known by.
+    let taken = tx.user_by_canonical_id(&user.name)?;
+    if taken.is_some() || tx.user_by_name(&user.canonical_id)?.is_some() {
+        return refused("a name and a canonical id of two users must not be the same");
+    }
+    Ok(())
 }
 
 pub(crate) fn user_named(tx: &mut ReadTx<'_>, name: &str) -> Result<UserRow> {

@@ -67,6 +67,24 @@ async fn a_user_signs_in_until_disabled_or_removed() {
 }
 
 #[tokio::test]
+async fn of_two_first_users_there_is_one() {
+    let World {
+        identity,
+        dir: _dir,
+        ..
+    } = world();
+    let first = |name: &str| NewUser {
+        name: name.to_owned(),
+        first: true,
+        ..NewUser::default()
+    };
+    identity.create_user(first("root")).await.unwrap();
+    let late = identity.create_user(first("toor")).await.unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::AlreadyExists);
+    assert_eq!(identity.users().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn keys_are_added_and_removed() {
     let World {
         identity,

@@ -356,6 +356,12 @@ async fn identities_are_kept_and_replaced() {
             record
         );
     }
+    let claimed = rig.array.claim_identity(MemberId(0), "three".into()).await;
+    assert_eq!(claimed.unwrap_err().kind(), ErrorKind::AlreadyExists);
+    rig.array
+        .claim_identity(MemberId(1), "mine".into())
+        .await
+        .unwrap();
     assert!(
         rig.array
             .put_identity(MemberId(9), "x".into())

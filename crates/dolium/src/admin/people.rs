@@ -131,6 +131,7 @@ pub(super) async fn add(
             admin: user.admin,
             access_key: user.key.access_key,
             secret: user.key.secret_key.map(Secret::try_from).transpose()?,
+            first: false,
         })
         .await?;
     components.store.flush().await?;

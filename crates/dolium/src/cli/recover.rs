@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use dolium_block::MasterKey;
-use dolium_store::{Recovered, StoreParts, recover};
+use dolium_store::{Fence, Recovered, StoreParts, recover};
 
 use super::{Outcome, output};
 use crate::compose;
@@ -68,7 +68,7 @@ impl Recover {
         let recovered = recover(&parts, &progress).await;
         bar.finish_and_clear();
         let recovered = recovered.context("the catalog could not be rebuilt")?;
-        roster::save(&parts.catalog, 0, &document).await?;
+        roster::save(&parts.catalog, 0, &document, Fence::default()).await?;
         dir.write_key(&key)?;
         self.say(&dir, &recovered);
         Ok(if recovered.incomplete == 0 {

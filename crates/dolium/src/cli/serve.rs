@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use dolium_identity::{AccessKeyId, NewUser, Secret};
+use dolium_identity::{AccessKeyId, ErrorKind, NewUser, Secret};
 
 use super::target::load_config;
 use super::{Outcome, default_data_dir, output};
@@ -53,6 +53,7 @@ impl Serve {
         let key = dir.read_or_make_key()?;
         let components = compose::compose(&config, &dir, key).await?;
         let root = make_root(&components).await?;
+        let has_credentials = has_credentials(&components).await;
         let sockets = Sockets::bind(&config, &components).await?;
         let (s3, http) = sockets.addresses()?;
         let scheme = if config.tls.is_some() {
@@ -60,7 +61,7 @@ impl Serve {
         } else {
             "http"
         };
-        welcome(&dir, scheme, s3, http, root.as_ref());
+        welcome(&dir, scheme, s3, http, root.as_ref(), has_credentials);
         run(&config, components, sockets, metrics).await?;
         Ok(Outcome::Well)
     }
@@ -82,9 +83,10 @@ fn absolute(path: &std::path::Path) -> Result<PathBuf> {
     std::path::absolute(path).with_context(|| format!("{} is no usable path", path.display()))
 }
 
-/// Makes the first administrator when there are no users yet.
+/// Makes the first administrator when there are no users yet. Of servers that start at the same time one
+/// makes it.
 async fn make_root(components: &Components) -> Result<Option<Root>> {
-    if !components.identity.users().await?.is_empty() {
+    if has_users(components).await? {
         return Ok(None);
     }
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -99,7 +101,8 @@ async fn make_root(components: &Components) -> Result<Option<Root>> {
         _ => bail!("DOLIUM_ROOT_USER and DOLIUM_ROOT_PASSWORD are set together or not at all"),
     };
     if generated {
-        // Kept before the user is made: a crash in between must not leave a user whom nobody knows.
+        // Kept before the user is made: a crash in between must not leave a user whom nobody knows. What it
+        // may leave is a file with a key that nobody has.
         let text = format!(
             "AWS_ACCESS_KEY_ID={access_key}\nAWS_SECRET_ACCESS_KEY={}\n",
             secret.expose()
@@ -111,9 +114,19 @@ async fn make_root(components: &Components) -> Result<Option<Root>> {
         admin: true,
         access_key: Some(access_key),
         secret: Some(secret),
+        first: true,
         ..NewUser::default()
     };
-    let made = components.identity.create_user(user).await?;
+    let made = match components.identity.create_user(user).await {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && has_users(components).await? => {
+            tracing::info!("another server made the first administrator");
+            if generated {
+                std::fs::remove_file(components.data_dir.credentials_file())?;
+            }
+            return Ok(None);
+        }
+        made => made?,
+    };
     let access_key = made.access_key.as_str().to_owned();
     components.store.flush().await?;
     Ok(Some(Root {
@@ -122,8 +135,29 @@ async fn make_root(components: &Components) -> Result<Option<Root>> {
     }))
 }
 
+async fn has_users(components: &Components) -> Result<bool> {
+    Ok(!components.identity.users().await?.is_empty())
+}
+
+/// Whether the data directory has credentials that let somebody in.
+async fn has_credentials(components: &Components) -> bool {
+    let text = std::fs::read_to_string(components.data_dir.credentials_file()).unwrap_or_default();
+    let mut lines = text.lines();
+    match lines.find_map(|line| line.strip_prefix("AWS_ACCESS_KEY_ID=")) {
+        Some(key) => matches!(components.identity.lookup(key).await, Ok(Some(_))),
+        None => false,
+    }
+}
+
 /// Says where everything is, and how to begin.
-fn welcome(dir: &DataDir, scheme: &str, s3: SocketAddr, http: SocketAddr, root: Option<&Root>) {
+fn welcome(
+    dir: &DataDir,
+    scheme: &str,
+    s3: SocketAddr,
+    http: SocketAddr,
+    root: Option<&Root>,
+    has_credentials: bool,
+) {
     output::line(format!("Dolium {} is ready.", env!("CARGO_PKG_VERSION")));
     output::line(format!("  S3            {scheme}://{s3}"));
     output::line(format!(
@@ -158,7 +192,7 @@ fn welcome(dir: &DataDir, scheme: &str, s3: SocketAddr, http: SocketAddr, root: 
         None => {}
     }
     output::line("Try:");
-    if credentials.exists() {
+    if has_credentials {
         output::line(format!(
             "  set -a; . {}; set +a; export AWS_DEFAULT_REGION=us-east-1",
             credentials.display()

@@ -1,7 +1,7 @@
 //! Changes of the roster while a server runs.
 //!
 //! Promises: a change is checked whole before anything is written; it is in the catalog before the arrays
-//! follow; killed in between, the next start follows. One change at a time.
+//! follow; killed in between, the next start follows. One change at a time, whichever server makes it.
 //! Does not: wait for data to move.
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use dolium_provider::{Provider, ProviderSettings};
 use dolium_store::Store;
 use serde::{Deserialize, Serialize};
 
-use super::{ArrayRoster, Document, MemberRoster, identity, load, save, seal};
+use super::{ArrayRoster, Document, LEASE, MemberRoster, identity, load, save, seal};
 
 /// A provider to add.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -109,6 +109,7 @@ impl Roster {
     /// Makes a change. What it moves is moved in the background, or by [`Store::reshape`].
     pub(crate) async fn apply(&self, change: &Change) -> Result<String> {
         let _alone = self.inner.alone.lock().await;
+        let held = self.inner.store.leases().take(LEASE).await?;
         let document = self.document().await?;
         let before = document.epoch;
         let removed = match change {
@@ -130,7 +131,8 @@ impl Roster {
             let member = member.context("the new provider is not in its array")?;
             identity::claim_one(&planned, roster, &member, false, &self.inner.key).await?;
         }
-        save(&self.inner.catalog, before, &prepared.document).await?;
+        let fence = held.fence();
+        save(&self.inner.catalog, before, &prepared.document, fence).await?;
         array.reshape(prepared.shape)?;
         self.inner.followed.store(before + 1, Ordering::Relaxed);
         if prepared.rebalance {
@@ -142,6 +144,7 @@ impl Roster {
         {
             tracing::warn!(provider = member.name, %error, "the removed provider keeps its identity record");
         }
+        held.end().await;
         Ok(prepared.array)
     }
 

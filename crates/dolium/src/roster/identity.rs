@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use dolium_array::{Array, Member, MemberId};
+use dolium_array::{Array, ErrorKind, Member, MemberId};
 use dolium_block::{MasterKey, open_record, seal_record};
 use dolium_provider::{Provider, ProviderSettings};
 use futures::future::join_all;
@@ -98,8 +98,15 @@ pub(super) async fn claim_one(
             Ok(())
         }
         Ok(None) => {
-            let written = array.put_identity(member.id, record.seal(key)?).await;
-            written.with_context(|| format!("cannot claim the provider {}", member.name))
+            let claimed = array.claim_identity(member.id, record.seal(key)?).await;
+            match claimed {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    check_claimed(&record, member, key).await
+                }
+                claimed => {
+                    claimed.with_context(|| format!("cannot claim the provider {}", member.name))
+                }
+            }
         }
         Err(error) if is_known => {
             tracing::warn!(provider = member.name, %error, "the provider does not answer");
@@ -109,12 +116,20 @@ pub(super) async fn claim_one(
     }
 }
 
+/// Checks a record that appeared between the look and the claim: another server's, or our own whose
+/// first answer was lost.
+async fn check_claimed(expected: &IdentityRecord, member: &Member, key: &MasterKey) -> Result<()> {
+    let found = Array::read_identity(member.provider.as_ref()).await?;
+    let found = found.with_context(|| format!("cannot claim the provider {}", member.name))?;
+    check(expected, &found, key)
+}
+
 fn check(expected: &IdentityRecord, sealed: &[u8], key: &MasterKey) -> Result<()> {
     let found = IdentityRecord::open(key, sealed).with_context(|| {
         format!(
             "the provider {} belongs to another repository (its record does not open with this \
-             recovery key). To rebuild that repository use `dolium recover`; to start anew give an \
-             empty provider",
+             recovery key). To serve that repository beside its other servers put a copy of their \
+             recovery key here; to rebuild it use `dolium recover`; to start anew give an empty provider",
             expected.name
         )
     })?;

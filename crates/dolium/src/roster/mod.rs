@@ -7,6 +7,7 @@
 //! repository's key; a change is in the catalog before it takes effect elsewhere.
 //! Does not: move data; the store does that, and the roster only says where it is to go.
 
+mod agree;
 mod change;
 mod identity;
 mod reconcile;
@@ -19,11 +20,13 @@ use base64::engine::general_purpose::STANDARD;
 use dolium_block::{MasterKey, open_record, seal_record};
 use dolium_catalog::Catalog;
 use dolium_provider::ProviderSettings;
+use dolium_store::Fence;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use agree::agree;
 pub(crate) use change::{Change, NewMember, Roster};
-pub(crate) use identity::{claim, recovered, restore_identities};
-pub(crate) use reconcile::reconcile;
+pub(crate) use identity::{recovered, restore_identities};
+use reconcile::reconcile;
 
 /// The catalog's key for the roster.
 const ROSTER_META: &str = "roster";
@@ -31,6 +34,8 @@ const ROSTER_META: &str = "roster";
 const MEMBERS_META: &str = "members";
 /// What the settings of providers are sealed for.
 const SETTINGS_CONTEXT: &[u8] = b"provider settings";
+/// The lease under which providers are numbered and claimed, and the roster changed.
+const LEASE: &str = "roster";
 
 /// The members of all arrays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,10 +160,16 @@ fn converted(members: BTreeMap<String, BTreeMap<String, u16>>) -> Document {
     }
 }
 
-/// Writes the roster, unless another server changed it since `before` was read.
-pub(crate) async fn save(catalog: &Catalog, before: u64, document: &Document) -> Result<()> {
+/// Writes the roster, unless another server changed it since `before` was read or changes it now.
+pub(crate) async fn save(
+    catalog: &Catalog,
+    before: u64,
+    document: &Document,
+    fence: Fence,
+) -> Result<()> {
     let bytes = serde_json::to_vec(document)?;
     let written = catalog.write(move |tx| {
+        fence.check(tx)?;
         let now = tx.meta(ROSTER_META)?;
         let now: Option<Document> = now.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         if now.is_some_and(|now| now.epoch != before) {

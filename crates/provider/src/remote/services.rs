@@ -77,14 +77,17 @@ pub(super) const SERVICES: &[Service] = &[
                 "endpoint",
                 "credential",
                 "credential_path",
+                "token",
+                "skip_signature",
                 "default_storage_class",
+                CONDITIONAL_PUT,
             ],
         },
         ordered: true,
         consistent_list: true,
         directories: false,
         concurrent_max: CONCURRENT_MAX,
-        connect: |options| Operator::from_iter::<services::Gcs>(options),
+        connect: |options| Operator::from_iter::<services::Gcs>(gcs_defaults(options)),
     },
     Service {
         kind: "webdav",
@@ -120,6 +123,17 @@ fn s3_defaults(mut options: BTreeMap<String, String>) -> BTreeMap<String, String
         .or_insert_with(|| "us-east-1".to_owned());
     if options.contains_key("access_key_id") {
         for switch in ["disable_config_load", "disable_ec2_metadata"] {
+            options.insert(switch.to_owned(), "true".to_owned());
+        }
+    }
+    options
+}
+
+/// As with S3: what the settings name is what signs, be it wrong.
+fn gcs_defaults(mut options: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let named = ["credential", "credential_path", "token"];
+    if named.iter().any(|option| options.contains_key(*option)) {
+        for switch in ["disable_config_load", "disable_vm_metadata"] {
             options.insert(switch.to_owned(), "true".to_owned());
         }
     }
