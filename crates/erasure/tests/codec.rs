@@ -162,7 +162,7 @@ fn all_shapes() {
     }
 }
 
-/// Computed by hand from what docs/format-shards.md says: row `r`, column `c` is `(m + c) / (r XOR (m + c))`.
+/// Computed apart from this code, from what docs/format-shards.md says: row `r`, column `c` is `(m + c) / (r XOR (m + c))`.
 #[test]
 fn the_matrix_is_the_documented_one() {
     let code = Code::cauchy(5, 3).unwrap();
