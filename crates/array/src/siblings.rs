@@ -5,7 +5,8 @@
 //! such a read moves as many bytes as one of a whole blob.
 //!
 //! Promises: holds no more than `BYTES_MAX`, counted by what members sent, and forgets the oldest first; chunks whose
-//! checksums nobody looked at are given only to who does not want them looked at.
+//! checksums nobody looked at are given only to who does not want them looked at. What was given once is forgotten,
+//! so that a reader's memory is used again and again.
 //! Does not: grow old: a blob's bytes never change.
 
 use std::collections::VecDeque;
@@ -29,6 +30,8 @@ struct Kept {
     chunks: Range<u64>,
     check: Check,
     column: Column,
+    /// Which of them somebody was given since: nobody is likely to come for those a third time.
+    given: Vec<bool>,
     bytes: usize,
 }
 
@@ -75,6 +78,7 @@ impl Siblings {
             chunks: chunks.clone(),
             check,
             column: column.clone(),
+            given: vec![false; column.len()],
             bytes,
         });
         while ring.bytes > BYTES_MAX
@@ -97,20 +101,29 @@ impl Siblings {
         check: Check,
     ) -> Known {
         let mut found = vec![None; (chunks.end - chunks.start) as usize];
-        let ring = self.ring();
-        let good = |kept: &&Kept| {
+        let mut ring = self.ring();
+        let good = |kept: &&mut Kept| {
             let enough = kept.check == check || kept.check == Check::Checksums;
             kept.index == index && kept.blob == blob && enough
         };
-        for kept in ring.kept.iter().filter(good) {
+        for kept in ring.kept.iter_mut().filter(good) {
             let both = chunks.start.max(kept.chunks.start)..chunks.end.min(kept.chunks.end);
             for chunk in both {
-                let bytes = &kept.column[(chunk - kept.chunks.start) as usize];
-                found[(chunk - chunks.start) as usize] = Some(bytes.clone());
+                let at = (chunk - kept.chunks.start) as usize;
+                kept.given[at] = true;
+                found[(chunk - chunks.start) as usize] = Some(kept.column[at].clone());
             }
         }
+        ring.forget_given();
         let first = chunks.start;
         Known { found, first }
+    }
+}
+
+impl Ring {
+    fn forget_given(&mut self) {
+        self.kept.retain(|kept| kept.given.contains(&false));
+        self.bytes = self.kept.iter().map(|kept| kept.bytes).sum();
     }
 }
 
@@ -155,17 +168,17 @@ mod tests {
     fn what_is_missing_is_said_and_filled_in() {
         let (siblings, of) = (Siblings::default(), (tag("aa"), 1));
         keep(&siblings, of, 0..5, Check::Checksums);
-        keep(&siblings, of, 4..8, Check::Checksums);
+        keep(&siblings, of, 4..9, Check::Checksums);
         let all = siblings.find(of, &(2..8), Check::Checksums);
         assert_eq!(all.missing(), None);
         assert_eq!(all.completed(&(0..0), &Column::new()), column(2..8));
         let part = siblings.find(of, &(6..11), Check::Checksums);
-        assert_eq!(part.missing(), Some(8..11));
-        assert_eq!(part.completed(&(8..11), &column(8..11)), column(6..11));
+        assert_eq!(part.missing(), Some(9..11));
+        assert_eq!(part.completed(&(9..11), &column(9..11)), column(6..11));
         keep(&siblings, of, 20..22, Check::Checksums);
-        let holes = siblings.find(of, &(7..25), Check::Checksums);
-        assert_eq!(holes.missing(), Some(8..25));
-        assert_eq!(holes.completed(&(8..25), &column(8..25)), column(7..25));
+        let holes = siblings.find(of, &(3..25), Check::Checksums);
+        assert_eq!(holes.missing(), Some(5..25));
+        assert_eq!(holes.completed(&(5..25), &column(5..25)), column(3..25));
         for other in [(tag("aa"), 2), (tag("bb"), 1)] {
             let nothing = siblings.find(other, &(0..2), Check::Length);
             assert_eq!(nothing.missing(), Some(0..2));
@@ -176,16 +189,25 @@ mod tests {
     #[test]
     fn who_wants_checksums_gets_nothing_without() {
         let (siblings, of) = (Siblings::default(), (tag("aa"), 0));
+        let find = |chunks: Range<u64>, check| siblings.find(of, &chunks, check).missing();
         keep(&siblings, of, 0..3, Check::Length);
-        let find = |check| siblings.find(of, &(0..3), check).missing();
-        assert_eq!(find(Check::Length), None);
-        assert_eq!(find(Check::Checksums), Some(0..3));
-        keep(&siblings, of, 0..2, Check::Checksums);
-        let find = |check| siblings.find(of, &(0..3), check).missing();
-        assert_eq!(
-            (find(Check::Length), find(Check::Checksums)),
-            (None, Some(2..3))
-        );
+        assert_eq!(find(0..2, Check::Length), None);
+        assert_eq!(find(0..2, Check::Checksums), Some(0..2));
+        keep(&siblings, of, 0..3, Check::Checksums);
+        assert_eq!(find(0..2, Check::Length), None);
+        assert_eq!(find(0..2, Check::Checksums), None);
+    }
+
+    #[test]
+    fn what_was_given_is_forgotten() {
+        let (siblings, of) = (Siblings::default(), (tag("aa"), 0));
+        let find = |chunks: Range<u64>| siblings.find(of, &chunks, Check::Length).missing();
+        keep(&siblings, of, 0..4, Check::Length);
+        // Readers meet inside a chunk: one that was given stays as long as its neighbours.
+        assert_eq!((find(0..3), find(2..4)), (None, None));
+        assert_eq!(find(3..4), Some(3..4));
+        assert!(!siblings.know(&of.0));
+        assert_eq!(siblings.ring().bytes, 0);
     }
 
     #[test]
@@ -195,13 +217,13 @@ mod tests {
         for n in 0..=fits as u64 {
             keep(&siblings, (tag("aa"), 0), n..n + 1, Check::Length);
         }
+        let ring = siblings.ring();
+        assert_eq!((ring.bytes, ring.kept.len()), (BYTES_MAX, fits));
+        drop(ring);
         let find = |chunk| siblings.find((tag("aa"), 0), &(chunk..chunk + 1), Check::Length);
         assert_eq!(find(0).missing(), Some(0..1));
         assert_eq!(find(1).missing(), None);
         assert_eq!(find(fits as u64).missing(), None);
-        let ring = siblings.ring();
-        assert_eq!((ring.bytes, ring.kept.len()), (BYTES_MAX, fits));
-        drop(ring);
         let bytes = LEN - 1;
         siblings.keep((tag("bb"), 0), &(0..1), Check::Length, &column(0..1), bytes);
         assert!(!siblings.know(&tag("bb")));

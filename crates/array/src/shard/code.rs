@@ -110,7 +110,8 @@ fn columns(
     for chunk in 0..chunks {
         let bytes: Vec<&[u8]> = inputs.iter().map(|column| &column[chunk][..]).collect();
         let len = bytes.first().map_or(0, |bytes| bytes.len());
-        let mut coded = vec![vec![0; len]; count];
+        // Each for itself: clones of one would read it, which maps pages that the first write has to replace.
+        let mut coded: Vec<Vec<u8>> = (0..count).map(|_| vec![0; len]).collect();
         let mut outputs: Vec<&mut [u8]> = coded.iter_mut().map(Vec::as_mut_slice).collect();
         compute(&bytes, &mut outputs).map_err(|error| failed(&error))?;
         for (column, bytes) in made.iter_mut().zip(coded) {
