@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
+
 use super::Column;
 use crate::{Coding, Error, ErrorKind, Layout, Result};
 
@@ -99,24 +101,33 @@ impl Code {
     }
 }
 
-/// Computes so many columns from others, chunk by chunk.
+/// Computes so many columns from others, chunk by chunk. Each lies in one piece of memory as long as it is, which
+/// the next column can use again; what one chunk becomes is made in the processor's cache first.
 fn columns(
     inputs: &[&Column],
     count: usize,
     compute: impl Fn(&[&[u8]], &mut [&mut [u8]]) -> dolium_erasure::Result<()>,
 ) -> Result<Vec<Column>> {
-    let chunks = inputs.first().map_or(0, |column| column.len());
-    let mut made = vec![Column::with_capacity(chunks); count];
-    for chunk in 0..chunks {
+    let lens = inputs.first().map(|column| column.iter().map(Bytes::len));
+    let lens: Vec<usize> = lens.into_iter().flatten().collect();
+    let mut made = vec![Vec::new(); count];
+    for column in &mut made {
+        column.reserve_exact(lens.iter().sum());
+    }
+    let longest = lens.iter().copied().max().unwrap_or_default();
+    let mut stages = vec![vec![0; longest]; count];
+    for (chunk, &len) in lens.iter().enumerate() {
         let bytes: Vec<&[u8]> = inputs.iter().map(|column| &column[chunk][..]).collect();
-        let len = bytes.first().map_or(0, |bytes| bytes.len());
-        // Each for itself: clones of one would read it, which maps pages that the first write has to replace.
-        let mut coded: Vec<Vec<u8>> = (0..count).map(|_| vec![0; len]).collect();
-        let mut outputs: Vec<&mut [u8]> = coded.iter_mut().map(Vec::as_mut_slice).collect();
+        let mut outputs: Vec<&mut [u8]> =
+            stages.iter_mut().map(|stage| &mut stage[..len]).collect();
         compute(&bytes, &mut outputs).map_err(|error| failed(&error))?;
-        for (column, bytes) in made.iter_mut().zip(coded) {
-            column.push(bytes.into());
+        for (column, stage) in made.iter_mut().zip(&stages) {
+            column.extend_from_slice(&stage[..len]);
         }
     }
-    Ok(made)
+    let cut = |column: Vec<u8>| {
+        let mut rest = Bytes::from(column);
+        lens.iter().map(|&len| rest.split_to(len)).collect()
+    };
+    Ok(made.into_iter().map(cut).collect())
 }
