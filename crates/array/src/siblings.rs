@@ -37,13 +37,7 @@ struct Kept {
 
 /// The chunks of an array that are kept, oldest first.
 #[derive(Default)]
-pub(crate) struct Siblings(Mutex<Ring>);
-
-#[derive(Default)]
-struct Ring {
-    kept: VecDeque<Kept>,
-    bytes: usize,
-}
+pub(crate) struct Siblings(Mutex<VecDeque<Kept>>);
 
 /// What is known of the chunks that somebody wants.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,7 +48,7 @@ pub(crate) struct Known {
 }
 
 impl Siblings {
-    fn ring(&self) -> MutexGuard<'_, Ring> {
+    fn kept(&self) -> MutexGuard<'_, VecDeque<Kept>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -70,9 +64,11 @@ impl Siblings {
         if !(ANSWER_LEN_MIN..=BYTES_MAX).contains(&bytes) {
             return;
         }
-        let mut ring = self.ring();
-        ring.bytes += bytes;
-        ring.kept.push_back(Kept {
+        let mut all = self.kept();
+        while total(&all) + bytes > BYTES_MAX {
+            all.pop_front();
+        }
+        all.push_back(Kept {
             blob,
             index,
             chunks: chunks.clone(),
@@ -81,16 +77,11 @@ impl Siblings {
             given: vec![false; column.len()],
             bytes,
         });
-        while ring.bytes > BYTES_MAX
-            && let Some(oldest) = ring.kept.pop_front()
-        {
-            ring.bytes -= oldest.bytes;
-        }
     }
 
     /// Whether chunks of a blob are kept: then it was degraded a moment ago.
     pub(crate) fn know(&self, blob: &BlobTag) -> bool {
-        self.ring().kept.iter().any(|kept| kept.blob == *blob)
+        self.kept().iter().any(|kept| kept.blob == *blob)
     }
 
     /// What is kept of the chunks of a shard.
@@ -101,12 +92,12 @@ impl Siblings {
         check: Check,
     ) -> Known {
         let mut found = vec![None; (chunks.end - chunks.start) as usize];
-        let mut ring = self.ring();
+        let mut all = self.kept();
         let good = |kept: &&mut Kept| {
             let enough = kept.check == check || kept.check == Check::Checksums;
             kept.index == index && kept.blob == blob && enough
         };
-        for kept in ring.kept.iter_mut().filter(good) {
+        for kept in all.iter_mut().filter(good) {
             let both = chunks.start.max(kept.chunks.start)..chunks.end.min(kept.chunks.end);
             for chunk in both {
                 let at = (chunk - kept.chunks.start) as usize;
@@ -114,17 +105,14 @@ impl Siblings {
                 found[(chunk - chunks.start) as usize] = Some(kept.column[at].clone());
             }
         }
-        ring.forget_given();
+        all.retain(|kept| kept.given.contains(&false));
         let first = chunks.start;
         Known { found, first }
     }
 }
 
-impl Ring {
-    fn forget_given(&mut self) {
-        self.kept.retain(|kept| kept.given.contains(&false));
-        self.bytes = self.kept.iter().map(|kept| kept.bytes).sum();
-    }
+fn total(kept: &VecDeque<Kept>) -> usize {
+    kept.iter().map(|kept| kept.bytes).sum()
 }
 
 impl Known {
@@ -207,7 +195,7 @@ mod tests {
         assert_eq!((find(0..3), find(2..4)), (None, None));
         assert_eq!(find(3..4), Some(3..4));
         assert!(!siblings.know(&of.0));
-        assert_eq!(siblings.ring().bytes, 0);
+        assert_eq!(total(&siblings.kept()), 0);
     }
 
     #[test]
@@ -217,9 +205,9 @@ mod tests {
         for n in 0..=fits as u64 {
             keep(&siblings, (tag("aa"), 0), n..n + 1, Check::Length);
         }
-        let ring = siblings.ring();
-        assert_eq!((ring.bytes, ring.kept.len()), (BYTES_MAX, fits));
-        drop(ring);
+        let all = siblings.kept();
+        assert_eq!((total(&all), all.len()), (BYTES_MAX, fits));
+        drop(all);
         let find = |chunk| siblings.find((tag("aa"), 0), &(chunk..chunk + 1), Check::Length);
         assert_eq!(find(0).missing(), Some(0..1));
         assert_eq!(find(1).missing(), None);

@@ -115,7 +115,8 @@ fn columns(
         column.reserve_exact(lens.iter().sum());
     }
     let longest = lens.iter().copied().max().unwrap_or_default();
-    let mut stages = vec![vec![0; longest]; count];
+    // Each for itself: clones of one would read it, which maps pages that the first write has to replace.
+    let mut stages: Vec<Vec<u8>> = (0..count).map(|_| vec![0; longest]).collect();
     for (chunk, &len) in lens.iter().enumerate() {
         let bytes: Vec<&[u8]> = inputs.iter().map(|column| &column[chunk][..]).collect();
         let mut outputs: Vec<&mut [u8]> =
