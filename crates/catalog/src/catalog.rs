@@ -13,7 +13,7 @@ use crate::engine::sqlite::SqliteConnection;
 use crate::migration;
 use crate::reader::Readers;
 use crate::tx::{ReadTx, WriteTx};
-use crate::writer::{self, BATCH_OPS_MAX, Committed, Job, Operation, stopped};
+use crate::writer::{self, BATCH_OPS_MAX, Committed, Job, Operation, Writing, stopped};
 use crate::{Error, Result};
 
 /// What an administrator may tune.
@@ -41,6 +41,7 @@ struct Inner {
     is_shared: bool,
     jobs: Option<mpsc::Sender<Box<dyn Job>>>,
     committed: watch::Receiver<i64>,
+    writing: Writing,
     readers: Readers,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
@@ -81,13 +82,15 @@ impl Catalog {
     {
         let (jobs, waiting) = mpsc::channel(BATCH_OPS_MAX);
         let (committed_tx, committed) = watch::channel(0);
-        let writer = writer::spawn(waiting, committed_tx, open)?;
+        let writing = Writing::default();
+        let writer = writer::spawn(waiting, committed_tx, writing.clone(), open)?;
         let writer = Mutex::new(Some(writer));
         Ok(Self {
             inner: Arc::new(Inner {
                 is_shared,
                 jobs: Some(jobs),
                 committed,
+                writing,
                 readers,
                 writer,
             }),
@@ -136,6 +139,11 @@ impl Catalog {
     /// Commits of other servers on the same PostgreSQL are not announced here.
     pub fn committed(&self) -> watch::Receiver<i64> {
         self.inner.committed.clone()
+    }
+
+    /// Since when this process's transaction at work is being written.
+    pub fn writing(&self) -> Writing {
+        self.inner.writing.clone()
     }
 }
 

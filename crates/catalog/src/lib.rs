@@ -40,4 +40,4 @@ pub use rows::{
 pub use table::{Column, TableDef};
 pub use tx::{ReadTx, WriteTx};
 pub use value::{ColumnType, Val};
-pub use writer::Committed;
+pub use writer::{Committed, Writing};

@@ -92,7 +92,7 @@ impl Lane {
             let name = self.array.name().to_owned();
             let found = self.catalog.read(move |tx| locate(tx, &name, id)).await?;
             if found.is_empty() {
-                break;
+                return Err(unknown(id, failure));
             }
             for (row, blob) in &found {
                 match self.read_at(row, blob).await {
@@ -102,12 +102,7 @@ impl Lane {
                 }
             }
         }
-        Err(failure.unwrap_or_else(|| {
-            Error::new(
-                ErrorKind::Corrupt,
-                format!("block {id} is not in the catalog"),
-            )
-        }))
+        Err(failure.unwrap_or_else(|| unknown(id, None)))
     }
 
     async fn read_at(&self, row: &BlockRow, blob: &StoredBlob) -> Result<Bytes> {
@@ -138,6 +133,18 @@ impl Lane {
         let (keys, id, len) = (self.keys.clone(), row.id, row.len as u32);
         let opened = move || open(&keys.block, &id, codec, len, sealed.into());
         Ok(blocking::run(len as usize, opened).await??)
+    }
+}
+
+/// A block without a place, perhaps since a read of it failed.
+fn unknown(id: BlockId, failure: Option<Error>) -> Error {
+    let error = Error::new(
+        ErrorKind::Corrupt,
+        format!("block {id} is not in the catalog"),
+    );
+    match failure {
+        Some(failure) => error.with_source(failure),
+        None => error,
     }
 }
 

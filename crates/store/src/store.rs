@@ -63,7 +63,7 @@ impl Store {
         recover::refuse_unfinished(&catalog).await?;
         let classes = Classes::new(arrays.iter().map(|array| array.name()), &settings.classes);
         let keys = Arc::new(Keys::new(&master_key));
-        let underway = Underway::default();
+        let underway = Underway::beside(catalog.writing());
         let read_permits = read_permits();
         let read_ahead_permits = Arc::new(Semaphore::new(settings.read_ahead_blocks_max));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());

@@ -3,7 +3,8 @@
 //! A write that finds a block does not send it again, and names it only when it commits; a read looks a version up
 //! and then takes its blocks one after another. Meanwhile the last version that refers to a block may go, and the
 //! block with it, however short the age at which garbage is collected. So collection spares what became garbage
-//! after the oldest of them had begun.
+//! after the oldest of them had begun, or in the transaction that was being written just then: its stamps are older,
+//! and a look at the catalog does not see it yet.
 //!
 //! Promises: a block that a read or write of this process found is there until it ends; a handful of bytes for
 //! each, whatever its size.
@@ -12,13 +13,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use dolium_catalog::Writing;
 use parking_lot::Mutex;
 
 use crate::clock::now;
 
 /// The reads and writes under way. Clones share the register.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Underway(Arc<Mutex<Register>>);
+pub(crate) struct Underway {
+    register: Arc<Mutex<Register>>,
+    writing: Writing,
+}
 
 #[derive(Debug, Default)]
 struct Register {
@@ -38,10 +43,19 @@ struct Entry {
 }
 
 impl Underway {
+    /// Nothing is under way yet, in a catalog that is written so.
+    pub(crate) fn beside(writing: Writing) -> Self {
+        Self {
+            writing,
+            ..Self::default()
+        }
+    }
+
     /// Notes that one begins now: before it looks for its first block.
     pub(crate) fn begin(&self) -> Ongoing {
-        let mut register = self.0.lock();
-        let key = (now().0, register.next);
+        let began = self.writing.since(now().0);
+        let mut register = self.register.lock();
+        let key = (began, register.next);
         register.next += 1;
         register.began.insert(key);
         let underway = self.clone();
@@ -50,7 +64,9 @@ impl Underway {
 
     /// The instant up to which what is garbage may be collected: `before`, or when the oldest began.
     pub(crate) fn spare(&self, before: i64) -> i64 {
-        let register = self.0.lock();
+        // Asked before the register is looked at: who is not in it yet will see what is committed by now.
+        let before = self.writing.since(before);
+        let register = self.register.lock();
         let oldest = register.began.first().map(|(began, _)| *began);
         oldest.map_or(before, |began| began.min(before))
     }
@@ -58,7 +74,7 @@ impl Underway {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.underway.0.lock().began.remove(&self.key);
+        self.underway.register.lock().began.remove(&self.key);
     }
 }
 

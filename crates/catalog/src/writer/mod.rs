@@ -9,9 +9,11 @@
 mod job;
 #[cfg(test)]
 mod tests;
+mod writing;
 
 pub use job::Committed;
 pub(crate) use job::{Job, Operation, panicked, stopped};
+pub use writing::Writing;
 
 use std::thread;
 use std::time::Duration;
@@ -46,6 +48,7 @@ pub(crate) struct Writer {
     engine: Box<dyn Engine>,
     jobs: mpsc::Receiver<Box<dyn Job>>,
     committed: watch::Sender<i64>,
+    writing: Writing,
     poisoned: Option<Error>,
 }
 
@@ -54,11 +57,13 @@ impl Writer {
         engine: Box<dyn Engine>,
         jobs: mpsc::Receiver<Box<dyn Job>>,
         committed: watch::Sender<i64>,
+        writing: Writing,
     ) -> Self {
         Self {
             engine,
             jobs,
             committed,
+            writing,
             poisoned: None,
         }
     }
@@ -140,10 +145,12 @@ impl Writer {
     fn attempt(&mut self, batch: &mut [Box<dyn Job>]) -> std::result::Result<(), Lost> {
         // A fault of an earlier transaction says nothing about this one.
         self.engine.sql().take_fault();
+        self.writing.begin();
         let result = self.attempt_once(batch);
         if result.is_err() {
             self.engine.rollback();
         }
+        self.writing.end();
         result
     }
 
@@ -238,6 +245,7 @@ fn fail_all(batch: Vec<Box<dyn Job>>, error: &Error) {
 pub(crate) fn spawn<F>(
     jobs: mpsc::Receiver<Box<dyn Job>>,
     committed: watch::Sender<i64>,
+    writing: Writing,
     open: F,
 ) -> Result<thread::JoinHandle<()>>
 where
@@ -248,7 +256,7 @@ where
         Ok((engine, last_seq)) => {
             committed.send_replace(last_seq);
             if opened.send(Ok(())).is_ok() {
-                Writer::new(engine, jobs, committed).run();
+                Writer::new(engine, jobs, committed, writing).run();
             }
         }
         // The receiver waits for exactly this message.

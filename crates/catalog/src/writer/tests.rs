@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{BATCH_OPS_MAX, Committed, Job, Operation, Writer};
+use super::{BATCH_OPS_MAX, Committed, Job, Operation, Writer, Writing};
 use crate::engine::sqlite::SqliteConnection;
 use crate::engine::{CommitError, Dialect, Engine, Fault, Sql};
 use crate::value::Val;
@@ -97,7 +97,8 @@ fn batch(names: &'static [&'static str], fates: &[Fate]) -> (Vec<Answer>, Vec<St
         answers.push(wait);
     }
     drop(jobs);
-    Writer::new(Box::new(engine), waiting, watch::Sender::new(0)).run();
+    let committed = watch::Sender::new(0);
+    Writer::new(Box::new(engine), waiting, committed, Writing::default()).run();
     let answers = answers
         .into_iter()
         .map(|mut wait| wait.try_recv().unwrap())

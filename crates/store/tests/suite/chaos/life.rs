@@ -48,8 +48,6 @@ pub(super) struct Client<'a> {
     pub(super) failures: &'a AtomicU64,
     /// How many bodies were sent again.
     pub(super) sent_again: &'a AtomicU64,
-    /// How many reads began again.
-    pub(super) read_again: &'a AtomicU64,
 }
 
 /// What an operation's failure means for the run.
@@ -240,32 +238,12 @@ impl Client<'_> {
     /// Reads all of a path and judges what is seen.
     pub(super) async fn get(&self, at: usize, range: ByteRange) -> Judged {
         let before = self.truth.borrow().possible(at);
-        let seen = match self.read_over(at, range, &before).await {
+        let seen = match self.read(at, range).await {
             Ok(seen) => seen,
             Err(error) => return self.bear(&error),
         };
         let fits = |state: &State| state.map(|content| content.bytes()) == seen;
         self.truth.borrow_mut().judge(at, before, fits, true)
-    }
-
-    /// Reads, and once more when the version that was being read was replaced meanwhile and collected: garbage
-    /// has no age here, so that a reader is not waited for. What nobody replaced must be there.
-    async fn read_over(
-        &self,
-        at: usize,
-        range: ByteRange,
-        before: &[State],
-    ) -> Result<Option<Vec<u8>>> {
-        match self.read(at, range).await {
-            Err(error)
-                if error.context().ends_with("is not in the catalog")
-                    && self.truth.borrow().is_changing(at, before) =>
-            {
-                self.read_again.fetch_add(1, Ordering::Relaxed);
-                self.read(at, range).await
-            }
-            other => other,
-        }
     }
 
     async fn get_range(&self, at: usize, from: u64, len: u64) -> Judged {
@@ -276,7 +254,7 @@ impl Client<'_> {
             first,
             last: Some(first + len - 1),
         };
-        let seen = match self.read_over(at, range, &before).await {
+        let seen = match self.read(at, range).await {
             Ok(seen) => seen,
             Err(error) if error.reason() == Some(Reason::BadRange) => {
                 let fits = |state: &State| state.is_some_and(|c| c.len as u64 <= first);

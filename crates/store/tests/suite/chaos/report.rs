@@ -14,7 +14,6 @@ pub(super) struct Report {
     pub(super) cares: u64,
     pub(super) failures: u64,
     pub(super) sent_again: u64,
-    pub(super) read_again: u64,
     pub(super) weather: String,
     pub(super) seconds: f64,
 }
@@ -31,14 +30,14 @@ impl fmt::Display for Report {
             cares,
             failures,
             sent_again,
-            read_again,
             weather,
             seconds,
         } = self;
         write!(
             f,
             "{operations} operations in {rounds} rounds, {seconds:.1} s: {crashes} crashes, {closes} restarts, \
-             {repairs} repairs, {shapes} shapes, {cares} care passes beside operations, {failures} failures in outages, {sent_again} bodies sent and {read_again} read again; {weather}"
+             {repairs} repairs, {shapes} shapes, {cares} care passes beside operations, {failures} failures in outages, \
+             {sent_again} bodies sent again; {weather}"
         )
     }
 }

@@ -69,7 +69,6 @@ struct World {
     report: Report,
     failures: AtomicU64,
     sent_again: AtomicU64,
-    read_again: AtomicU64,
 }
 
 /// How a life ended.
@@ -93,7 +92,6 @@ pub(super) fn run(plan: &Plan) -> Result<Report, String> {
         report: Report::default(),
         failures: AtomicU64::new(0),
         sent_again: AtomicU64::new(0),
-        read_again: AtomicU64::new(0),
     };
     life(world.settle_in());
     while world.report.operations < plan.operations {
@@ -108,7 +106,6 @@ pub(super) fn run(plan: &Plan) -> Result<Report, String> {
     let mut report = world.report;
     report.failures = world.failures.into_inner();
     report.sent_again = world.sent_again.into_inner();
-    report.read_again = world.read_again.into_inner();
     let (begun_kinds, met, outages) = (
         &world.weather.begun,
         world.weather.met(),
@@ -221,7 +218,6 @@ impl World {
             lenient: outage,
             failures: &self.failures,
             sent_again: &self.sent_again,
-            read_again: &self.read_again,
         };
         let work = async {
             let all = try_join_all(
@@ -250,9 +246,11 @@ impl World {
             () = crashed => return Ok(End::Crash),
         };
         let at = |why: String| {
+            let writes = operations.iter().filter(|other| other.action.writes());
             format!(
-                "round {number}, counted {:?}: {why}",
-                self.weather.counted()
+                "round {number}, counted {:?}, care {care}, beside {:?}: {why}",
+                self.weather.counted(),
+                writes.collect::<Vec<_>>()
             )
         };
         all.map_err(at)?;
@@ -310,7 +308,6 @@ impl World {
             lenient: false,
             failures: &self.failures,
             sent_again: &self.sent_again,
-            read_again: &self.read_again,
         }
     }
 

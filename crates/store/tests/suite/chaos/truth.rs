@@ -75,11 +75,6 @@ impl Truth {
         Ok(())
     }
 
-    /// True when a path is being written, or was since `before` was possible.
-    pub(super) fn is_changing(&self, path: usize, before: &[State]) -> bool {
-        self.writing[path] || self.states[path] != before
-    }
-
     /// Paths whose state is known, and which nobody writes now.
     pub(super) fn settled(&self, path: usize) -> Option<State> {
         match &self.states[path][..] {
