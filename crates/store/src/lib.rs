@@ -90,6 +90,6 @@ pub use verbs::{
     CURRENT_BYTES, Cause, ChangeOf, ChangePage, ContainerEdit, ContainerOwner, ContainerPast,
     ContainerRequest, ContainerSettings, ContainerView, DescriptionEdit, EVENT, Followed, Hashmap,
     MapOutcome, ObjectChange, Opened, PART_NUMBER_MAX, Patch, PatchBytes, PathSharing, QUOTA,
-    REQUEST_ID, Restored, SettingChange, Transfer, UploadEntry,
+    REQUEST_ID, Restored, SettingChange, Transfer, UploadEntry, opaque_tag,
 };
 pub use visible::ShownOnly;

@@ -18,6 +18,7 @@ pub(crate) const EXAMPLE: &str = r#"# Dolium's configuration. Everything that is
 
 [s3]
 # region = "us-east-1"
+# etag = "md5"                 # "opaque": ETags that are no MD5; large uploads cost a third less CPU
 # access_log_seconds = 300     # how often lines of access logs become objects
 # domains = ["s3.example.org"] # photos.s3.example.org is then the bucket "photos"
 # website_domains = ["web.example.org"] # photos.web.example.org is then the website of "photos"

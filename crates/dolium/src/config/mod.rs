@@ -106,6 +106,7 @@ pub(crate) struct S3 {
     /// Domains below which the first label is the bucket.
     pub(crate) domains: Vec<String>,
     pub(crate) region: String,
+    pub(crate) etag: Etag,
     /// Whether requests may be signed with version 2.
     pub(crate) sigv2: bool,
     /// Whether policies of browser forms may be signed with version 2.
@@ -116,11 +117,23 @@ pub(crate) struct S3 {
     pub(crate) access_log_seconds: u64,
 }
 
+/// What ETags of objects that are uploaded over S3 are.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Etag {
+    /// The MD5 of their bytes.
+    #[default]
+    Md5,
+    /// A tag that says nothing of their bytes and costs nothing.
+    Opaque,
+}
+
 impl Default for S3 {
     fn default() -> Self {
         Self {
             domains: Vec::new(),
             region: "us-east-1".to_owned(),
+            etag: Etag::default(),
             sigv2: false,
             post_sigv2: true,
             website_domains: Vec::new(),

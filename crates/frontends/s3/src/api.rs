@@ -12,6 +12,7 @@ use s3s::dto;
 use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result};
 
 use crate::access_log::AccessLog;
+use crate::checksum::Etags;
 use crate::error::{not_configured, of_store};
 use crate::service::S3Settings;
 use crate::{
@@ -24,6 +25,7 @@ use crate::{
 pub(crate) struct Api {
     pub(crate) store: Store,
     pub(crate) region: String,
+    pub(crate) etags: Etags,
     pub(crate) identity: Identity,
     pub(crate) notify_targets: Arc<[String]>,
     pub(crate) access_log: AccessLog,
@@ -35,6 +37,7 @@ impl Api {
         Self {
             store: settings.store,
             region: settings.region,
+            etags: settings.etags,
             identity: settings.identity,
             notify_targets: settings.notify_targets,
             access_log,

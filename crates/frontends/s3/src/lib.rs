@@ -67,5 +67,6 @@ mod version_listing;
 mod website;
 
 pub use access_log::AccessLog;
+pub use checksum::Etags;
 pub use circumstances::Peer;
 pub use service::{S3FrontEnd, S3Settings, service};

@@ -83,7 +83,7 @@ pub(crate) async fn put(
 ) -> S3Result<S3Response<PutObjectOutput>> {
     let caller = caller(&request)?;
     let verdict = verdict(&request);
-    let plan = Plan::of(&request.headers, None)?;
+    let plan = Plan::of(&request.headers, None)?.tagged(api.etags);
     let encryption = encryption::wanted(&request.headers)?;
     let told = Told::of(&request.headers);
     let trailers = request.trailing_headers.take();

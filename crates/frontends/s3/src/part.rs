@@ -59,6 +59,7 @@ pub(crate) async fn put(
         // The object will get CRC-64/NVME, whatever the parts are verified with.
         None => Plan::of(&request.headers, None)?.also(Algorithm::Crc64Nvme),
     };
+    let plan = plan.tagged(api.etags);
     let put = PutRequest {
         body: incoming(input.body.take(), verdict.clone()),
         len: Some(len),

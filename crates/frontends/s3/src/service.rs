@@ -24,6 +24,7 @@ use crate::access_log::{AccessLog, Witness};
 use crate::answer::{self, RequestId, RequestIds};
 use crate::api::Api;
 use crate::auth::{self, Gate, Keys, in_request};
+use crate::checksum::Etags;
 use crate::chunked::Guarded;
 use crate::cors::{self, Asked};
 use crate::document::{DOCUMENT_LEN_MAX, Document};
@@ -54,6 +55,8 @@ pub struct S3Settings {
     pub domains: Vec<String>,
     /// The region that it says it is in.
     pub region: String,
+    /// What ETags of new objects and parts say.
+    pub etags: Etags,
     /// Names of the targets that buckets may send events to.
     pub notify_targets: Arc<[String]>,
     /// Whether requests may be signed with version 2, which protects no body and knows no region.

@@ -54,8 +54,8 @@ pub enum MapOutcome {
     Missing(Vec<BlockId>),
 }
 
-/// A tag of an object whose bytes nobody has read in one go: no client takes it for an MD5.
-pub(super) fn opaque_tag(blocks: u64) -> String {
+/// A tag of its own for an object of so many blocks or parts, whatever its bytes: no client takes it for an MD5.
+pub fn opaque_tag(blocks: u64) -> String {
     let random = hex::encode(rand::random::<[u8; 16]>());
     format!("{random}-{}", blocks.max(1))
 }

@@ -43,7 +43,7 @@ pub use containers::ContainerRequest;
 pub use descriptions::DescriptionEdit;
 pub use event::{Cause, EVENT, REQUEST_ID};
 pub(crate) use event::{Occasion, sent};
-pub use hashmaps::{Hashmap, MapOutcome};
+pub use hashmaps::{Hashmap, MapOutcome, opaque_tag};
 pub use opened::Opened;
 pub use past::{BrowseRequest, BrowseTest, ContainerPast};
 pub use patches::{Patch, PatchBytes};

@@ -9,7 +9,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use dolium_store::{DigestSet, Digests, Finish, FinishHook, Reason, Version};
+use dolium_store::{DigestSet, Digests, Finish, FinishHook, Reason, Version, opaque_tag};
 use http::HeaderMap;
 use s3s::dto::ChecksumType;
 use s3s::{S3Error, S3ErrorCode, S3Result, TrailingHeaders};
@@ -142,9 +142,22 @@ enum Claim {
     Trailer,
 }
 
+/// What the ETag of a body that is stored as it came says of its bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Etags {
+    /// It is their MD5, as on AWS: about a third of what a large upload costs.
+    #[default]
+    Md5,
+    /// Nothing, unless the client sent `Content-MD5`: a tag of its own for each write, of the form of those of
+    /// multipart uploads, which no client takes for an MD5. Bytes are still checked with CRC-64/NVME or what the
+    /// client chose.
+    Opaque,
+}
+
 /// What to compute and what to hold against it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
+    etags: Etags,
     md5: Option<Vec<u8>>,
     claim: Option<(Algorithm, Claim)>,
     keep: Vec<Algorithm>,
@@ -170,6 +183,7 @@ impl Plan {
         let own = claim.as_ref().map(|(algorithm, _)| *algorithm).or(expected);
         let keep = vec![own.unwrap_or(Algorithm::Crc64Nvme)];
         Ok(Self {
+            etags: Etags::default(),
             md5: content_md5(headers)?,
             claim,
             keep,
@@ -185,10 +199,16 @@ impl Plan {
         self
     }
 
+    /// Gives such ETags.
+    pub(crate) fn tagged(mut self, etags: Etags) -> Self {
+        self.etags = etags;
+        self
+    }
+
     /// The digests that the hook needs.
     pub(crate) fn digests(&self) -> DigestSet {
         let mut set = DigestSet {
-            md5: true,
+            md5: self.etags == Etags::Md5 || self.md5.is_some(),
             ..DigestSet::default()
         };
         for algorithm in &self.keep {
@@ -208,8 +228,10 @@ impl Plan {
     }
 
     fn check(&self, digests: &Digests, trailers: Option<&TrailingHeaders>) -> S3Result<Finish> {
-        let md5 = digests.md5.unwrap_or_default();
-        if self.md5.as_ref().is_some_and(|claimed| *claimed != md5) {
+        let md5 = digests.md5.as_ref();
+        if let Some(claimed) = &self.md5
+            && md5.map(<[u8; 16]>::as_slice) != Some(claimed)
+        {
             return Err(refuse(
                 S3ErrorCode::BadDigest,
                 "The Content-MD5 you specified did not match what we received.",
@@ -232,7 +254,7 @@ impl Plan {
         }
         checksums.push((TYPE.to_owned(), FULL_OBJECT.to_owned()));
         Ok(Finish {
-            etag: hex::encode(md5),
+            etag: md5.map_or_else(|| opaque_tag(1), hex::encode),
             checksums,
         })
     }

@@ -101,3 +101,25 @@ fn parts_keep_to_the_algorithm_of_their_upload() {
         .digests();
     assert!(both.crc32 && both.crc64nvme && both.md5 && !both.sha256);
 }
+
+#[test]
+fn opaque_etags_cost_no_md5_and_are_none() {
+    let opaque = |pairs| plan(pairs).unwrap().tagged(Etags::Opaque);
+    let finish = |plan: &Plan| {
+        let mut digester = Digester::new(plan.digests());
+        digester.update(b"123456789");
+        plan.check(&digester.finish(), None)
+    };
+    let free = opaque(&[]);
+    assert!(!free.digests().md5);
+    let (first, second) = (finish(&free).unwrap(), finish(&free).unwrap());
+    assert_ne!(first.etag, second.etag);
+    assert!(first.etag.len() == 34 && first.etag.ends_with("-1"));
+    assert_eq!(first.checksums[0].1, "rosUhgp5mIg=");
+    // Who sends an MD5 has it checked, and gets it back.
+    let claimed = opaque(&[("content-md5", "JfnnlDI7RTiF9RgfG2JNCw==")]);
+    let etag = finish(&claimed).unwrap().etag;
+    assert_eq!(etag, "25f9e794323b453885f5181f1b624d0b");
+    let wrong = opaque(&[("content-md5", "AAAAAAAAAAAAAAAAAAAAAA==")]);
+    assert_eq!(finish(&wrong).unwrap_err().code().as_str(), "BadDigest");
+}
