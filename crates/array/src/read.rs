@@ -11,14 +11,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt, Shared, TryFutureExt, try_join_all};
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::array::Inner;
 use crate::chunks::{Check, Shard};
 use crate::member::Urgency;
-use crate::shard::{BlobTag, CHUNK_LEN, Column, Geometry, Part};
+use crate::shard::{BlobTag, CHUNK_LEN, Code, Column, Geometry, Part};
 use crate::{Array, Error, ErrorKind, Result, StoredBlob};
 
 /// Why a shard did not give its chunks. Shared by all that wait for them.
@@ -41,17 +41,32 @@ struct Reading {
 impl Array {
     /// Returns the bytes of a range of a blob; `Invalid` when it passes the end.
     pub async fn read(&self, blob: &StoredBlob, range: Range<u64>) -> Result<Bytes> {
-        self.read_with(Check::Checksums, blob, range).await
+        let mut bytes = Vec::new();
+        self.read_with(Check::Checksums, blob, range, &mut bytes)
+            .await?;
+        Ok(bytes.into())
     }
 
     /// As [`read`](Self::read), for a caller that authenticates the bytes by itself: checksums are not
     /// computed, so what a member made up comes back as it is. Who finds the bytes wrong calls `read`,
     /// which tells the liar and rebuilds them.
-    pub async fn read_unverified(&self, blob: &StoredBlob, range: Range<u64>) -> Result<Bytes> {
-        self.read_with(Check::Length, blob, range).await
+    /// The bytes come behind what `into` holds; when that fails nothing of it is to be used.
+    pub async fn read_unverified(
+        &self,
+        blob: &StoredBlob,
+        range: Range<u64>,
+        into: &mut Vec<u8>,
+    ) -> Result<()> {
+        self.read_with(Check::Length, blob, range, into).await
     }
 
-    async fn read_with(&self, check: Check, blob: &StoredBlob, range: Range<u64>) -> Result<Bytes> {
+    async fn read_with(
+        &self,
+        check: Check,
+        blob: &StoredBlob,
+        range: Range<u64>,
+        into: &mut Vec<u8>,
+    ) -> Result<()> {
         if range.start > range.end || range.end > blob.len {
             let why = format!("{}: range {range:?} of {} bytes", blob.id, blob.len);
             return Err(Error::new(ErrorKind::Invalid, "read", why));
@@ -75,44 +90,92 @@ impl Array {
             [only] => vec![reading.part(only).await?],
             parts => try_join_all(parts.iter().map(|part| reading.part(part))).await?,
         };
-        Ok(joined(
-            pieces.into_iter().flatten().collect(),
-            (range.end - range.start) as usize,
-        ))
+        into.reserve((range.end - range.start) as usize);
+        reading.join(pieces, into).await
     }
 }
 
-/// One piece as it is, several as a copy.
-fn joined(mut pieces: Vec<Bytes>, len: usize) -> Bytes {
-    if pieces.len() == 1 {
-        return pieces.swap_remove(0);
+/// What there is of a data shard's part.
+enum Piece {
+    /// The bytes.
+    Given(Column),
+    /// The same bytes of `k` others, to compute those of this shard from.
+    Missing {
+        index: u8,
+        others: Vec<(u8, Column)>,
+    },
+}
+
+impl Piece {
+    fn columns(&mut self) -> impl Iterator<Item = &mut Column> {
+        let (given, others) = match self {
+            Self::Given(column) => (Some(column), [].iter_mut()),
+            Self::Missing { others, .. } => (None, others.iter_mut()),
+        };
+        given.into_iter().chain(others.map(|(_, column)| column))
     }
-    let mut all = BytesMut::with_capacity(len);
-    for piece in pieces {
-        all.extend_from_slice(&piece);
+
+    /// Puts the bytes behind what `into` holds.
+    fn append(&self, code: &Code, into: &mut Vec<u8>) -> Result<()> {
+        match self {
+            Self::Given(column) => {
+                column
+                    .iter()
+                    .for_each(|bytes| into.extend_from_slice(bytes));
+                Ok(())
+            }
+            Self::Missing { index, others } => code.rebuild_into(*index, others, into),
+        }
     }
-    all.freeze()
 }
 
 impl Reading {
-    /// The bytes of a part, in pieces.
-    async fn part(&self, part: &Part) -> Result<Vec<Bytes>> {
+    /// The bytes of a part, or what they are computed from.
+    async fn part(&self, part: &Part) -> Result<Piece> {
         let chunks = self.geometry.chunks_of(&part.range);
-        let mut column = self.column(part.index, chunks.clone()).await?;
+        let mut piece = self.column(part.index, chunks.clone()).await?;
         let base = chunks.start * CHUNK_LEN;
         let cut = (part.range.start - base) as usize;
         let past = (part.range.end - (chunks.end - 1) * CHUNK_LEN) as usize;
-        if let Some(last) = column.last_mut() {
-            last.truncate(past);
+        for column in piece.columns() {
+            if let Some(last) = column.last_mut() {
+                last.truncate(past);
+            }
+            if let Some(first) = column.first_mut() {
+                *first = first.slice(cut..);
+            }
         }
-        if let Some(first) = column.first_mut() {
-            *first = first.slice(cut..);
+        Ok(piece)
+    }
+
+    /// Puts the parts one behind the other, computing what is missing in its place.
+    async fn join(&self, pieces: Vec<Piece>, into: &mut Vec<u8>) -> Result<()> {
+        let code = self
+            .inner
+            .codes
+            .of(self.geometry.layout, self.blob.coding)?;
+        let is_given = |piece: &Piece| matches!(piece, Piece::Given(_));
+        let all_given = pieces.iter().all(is_given);
+        let append = move |into: &mut Vec<u8>| {
+            let mut pieces = pieces.iter();
+            pieces.try_for_each(|piece| piece.append(&code, into))
+        };
+        if all_given {
+            return append(into);
         }
-        Ok(column)
+        let mut taken = std::mem::take(into);
+        let work = move || append(&mut taken).map(|()| taken);
+        let done = tokio::task::spawn_blocking(work).await;
+        let stopped = |source| {
+            let error = Error::new(ErrorKind::Unexpected, "read", "the coding thread stopped");
+            error.with_source(source)
+        };
+        *into = done.map_err(stopped)??;
+        Ok(())
     }
 
     /// The chunks of a data shard, at the last resort from members that are being left alone.
-    async fn column(&self, index: u8, chunks: Range<u64>) -> Result<Column> {
+    async fn column(&self, index: u8, chunks: Range<u64>) -> Result<Piece> {
         let outcome = self.column_with(Urgency::Normal, index, &chunks).await;
         match outcome {
             Err(_) if self.somebody_was_left_alone(&chunks) => {
@@ -123,12 +186,7 @@ impl Reading {
     }
 
     /// The chunks of a data shard, from itself or from others.
-    async fn column_with(
-        &self,
-        urgency: Urgency,
-        index: u8,
-        chunks: &Range<u64>,
-    ) -> Result<Column> {
+    async fn column_with(&self, urgency: Urgency, index: u8, chunks: &Range<u64>) -> Result<Piece> {
         let mut direct = self.fetch(urgency, index, chunks);
         let member = self.blob.placement.get(index);
         let peer = member.and_then(|member| self.inner.peer(member));
@@ -136,40 +194,41 @@ impl Reading {
             peer.patience(chunks.end - chunks.start)
         });
         if self.geometry.layout.parity() == 0 {
-            return direct.await.map_err(|fault| self.lost(&[fault]));
+            let column = direct.await.map_err(|fault| self.lost(&[fault]))?;
+            return Ok(Piece::Given(column));
         }
         match tokio::time::timeout(patience, direct.clone()).await {
-            Ok(Ok(column)) => return Ok(column),
-            Ok(Err(fault)) => return self.rebuild(urgency, index, chunks, vec![fault]).await,
+            Ok(Ok(column)) => return Ok(Piece::Given(column)),
+            Ok(Err(fault)) => return self.stand_ins(urgency, index, chunks, vec![fault]).await,
             Err(_) => {}
         }
-        let rebuilt = self.rebuild(urgency, index, chunks, Vec::new());
+        let rebuilt = self.stand_ins(urgency, index, chunks, Vec::new());
         tokio::pin!(rebuilt);
         tokio::select! {
             column = &mut direct => match column {
-                Ok(column) => Ok(column),
+                Ok(column) => Ok(Piece::Given(column)),
                 Err(_) => rebuilt.await,
             },
-            column = &mut rebuilt => match column {
-                Ok(column) => {
+            piece = &mut rebuilt => match piece {
+                Ok(piece) => {
                     if let Some(peer) = &peer {
                         peer.note_slow("get");
                     }
-                    Ok(column)
+                    Ok(piece)
                 }
-                Err(error) => direct.await.map_err(|_| error),
+                Err(error) => direct.await.map(Piece::Given).map_err(|_| error),
             },
         }
     }
 
-    /// Rebuilds chunks of a shard from the first `k` others that give theirs.
-    async fn rebuild(
+    /// The same chunks of the first `k` others that give theirs.
+    async fn stand_ins(
         &self,
         urgency: Urgency,
         index: u8,
         chunks: &Range<u64>,
         mut faults: Vec<Fault>,
-    ) -> Result<Column> {
+    ) -> Result<Piece> {
         self.is_degraded.store(true, Ordering::Relaxed);
         let enough = usize::from(self.geometry.layout.data());
         let mut candidates = self.candidates(index, chunks).into_iter();
@@ -197,7 +256,8 @@ impl Reading {
                 }
             }
         }
-        self.decode(index, good).await
+        let others = good;
+        Ok(Piece::Missing { index, others })
     }
 
     /// The other shards, those first that this read has asked anyway and that are likely to answer.
@@ -229,25 +289,6 @@ impl Reading {
             .map(|peer| peer.patience(count))
             .max()
             .unwrap_or_default()
-    }
-
-    async fn decode(&self, index: u8, good: Vec<(u8, Column)>) -> Result<Column> {
-        let code = self
-            .inner
-            .codes
-            .of(self.geometry.layout, self.blob.coding)?;
-        let work = move || {
-            let columns = code.rebuild(&[index], &good)?;
-            columns.into_iter().next().ok_or_else(|| {
-                Error::new(ErrorKind::Unexpected, "read", "the code returned no shard")
-            })
-        };
-        tokio::task::spawn_blocking(work)
-            .await
-            .unwrap_or_else(|source| {
-                let error = Error::new(ErrorKind::Unexpected, "read", "the coding thread stopped");
-                Err(error.with_source(source))
-            })
     }
 
     /// True when a member was not asked for its chunks because it is being left alone.

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::blobs::stored_blob;
 use crate::block_cache::BlockCache;
+use crate::buffers::Buffers;
 use crate::clock::now;
 use crate::packer::Packer;
 use crate::settings::Keys;
@@ -34,6 +35,8 @@ pub(crate) struct Lane {
     pub(crate) read_ahead_permits: Arc<Semaphore>,
     /// Sealed bytes that may be on their way out: read, but not opened yet.
     pub(crate) read_permits: Arc<Semaphore>,
+    /// What large blocks are read into.
+    pub(crate) buffers: Buffers,
     /// Opened blocks for the next reader.
     pub(crate) block_cache: Arc<BlockCache>,
 }
@@ -119,19 +122,21 @@ impl Lane {
             .min(READ_BYTES_MAX as u32);
         let _room = self.read_permits.acquire_many(wanted).await.map_err(shut)?;
         let range = start..start + row.sealed_len as u64;
+        let mut sealed = self.buffers.take(wanted as usize);
         // The seal is the check, so the shards' own checksums need not be computed.
-        let sealed = array.read_unverified(blob, range.clone()).await?;
+        let read = array.read_unverified(blob, range.clone(), &mut sealed);
+        read.await?;
         match self.open(row, sealed).await {
-            Ok(content) => Ok(content),
+            Ok(content) => Ok(self.buffers.lend(content)),
             // Somebody lied, or a disk rots: this read finds out who, and does without.
-            Err(_) => self.open(row, array.read(blob, range).await?).await,
+            Err(_) => self.open(row, array.read(blob, range).await?.into()).await,
         }
     }
 
-    async fn open(&self, row: &BlockRow, sealed: Bytes) -> Result<Bytes> {
+    async fn open(&self, row: &BlockRow, sealed: Vec<u8>) -> Result<Bytes> {
         let codec = Codec::try_from(row.codec as u8)?;
         let (keys, id, len) = (self.keys.clone(), row.id, row.len as u32);
-        let opened = move || open(&keys.block, &id, codec, len, sealed.into());
+        let opened = move || open(&keys.block, &id, codec, len, sealed);
         Ok(blocking::run(len as usize, opened).await??)
     }
 }

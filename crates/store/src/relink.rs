@@ -14,6 +14,7 @@ use dolium_catalog::{
 use tokio::sync::Semaphore;
 
 use crate::block_cache::BlockCache;
+use crate::buffers::Buffers;
 use crate::lane::{Lane, read_permits};
 use crate::packer::Packer;
 use crate::place::Place;
@@ -53,6 +54,7 @@ impl Relinker {
             keys: keys.clone(),
             read_ahead_permits: Arc::new(Semaphore::new(0)),
             read_permits: read_permits(),
+            buffers: Buffers::default(),
             block_cache: Arc::new(BlockCache::new(0)),
         };
         let lanes = arrays

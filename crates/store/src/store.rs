@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::blobs::stored_blob;
 use crate::block_cache::BlockCache;
+use crate::buffers::Buffers;
 use crate::care::Suspected;
 use crate::journal::Journal;
 use crate::lane::{Lane, read_permits};
@@ -69,6 +70,7 @@ impl Store {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let leases = Leases::new(catalog.clone(), tasks.clone(), stop.clone());
         let peers = Peers::join(&catalog, &underway).await?;
+        let buffers = Buffers::default();
         let block_cache = Arc::new(BlockCache::new(settings.block_cache_bytes_max));
         let journal_array = default.clone();
         let named = arrays
@@ -92,6 +94,7 @@ impl Store {
                 keys: keys.clone(),
                 read_ahead_permits: read_ahead_permits.clone(),
                 read_permits: read_permits.clone(),
+                buffers: buffers.clone(),
                 block_cache: block_cache.clone(),
             };
             (array.name().to_owned(), lane)

@@ -101,6 +101,42 @@ impl Code {
     }
 }
 
+impl Code {
+    /// Puts the bytes of the shard `wanted` behind what `into` holds, from those of `k` others over the same range.
+    pub(crate) fn rebuild_into(
+        &self,
+        wanted: u8,
+        sources: &[(u8, Column)],
+        into: &mut Vec<u8>,
+    ) -> Result<()> {
+        let Some(code) = &self.code else {
+            let copy = sources.first().into_iter().flat_map(|(_, column)| column);
+            copy.for_each(|bytes| into.extend_from_slice(bytes));
+            return Ok(());
+        };
+        let sources = &sources[..sources.len().min(code.data())];
+        let from: Vec<usize> = sources
+            .iter()
+            .map(|(index, _)| usize::from(*index))
+            .collect();
+        let rows = code.rebuild(&from, &[usize::from(wanted)]);
+        let rows = rows.map_err(|error| failed(&error))?;
+        let chunks = sources.first().map_or(0, |(_, column)| column.len());
+        for chunk in 0..chunks {
+            let inputs: Vec<&[u8]> = sources
+                .iter()
+                .map(|(_, column)| &column[chunk][..])
+                .collect();
+            let at = into.len();
+            // Zeros first: what is cleared here is still in the cache when it is computed.
+            into.resize(at + inputs[0].len(), 0);
+            let applied = rows.apply(&inputs, &mut [&mut into[at..]]);
+            applied.map_err(|error| failed(&error))?;
+        }
+        Ok(())
+    }
+}
+
 /// Computes so many columns from others, chunk by chunk. Each lies in one piece of memory as long as it is, which
 /// the next column can use again; what one chunk becomes is made in the processor's cache first.
 fn columns(
