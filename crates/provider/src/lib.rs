@@ -9,6 +9,7 @@
 //! Does not: encrypt, verify, or spread blobs. That is the business of the floors above.
 
 mod api;
+mod buffers;
 pub mod contract;
 mod directory;
 mod error;
@@ -24,6 +25,7 @@ mod settings;
 mod swift;
 
 pub use api::{BlobInfo, Capabilities, ListPage, Provider};
+pub use buffers::Buffers;
 pub use directory::DirectoryProvider;
 pub use error::{Error, ErrorKind, Result, Status};
 pub use fault::{Fault, FaultHandle, FaultPlan, FaultProvider};

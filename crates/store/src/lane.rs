@@ -6,11 +6,11 @@ use bytes::Bytes;
 use dolium_array::{Array, StoredBlob};
 use dolium_block::{BlockId, Codec, open};
 use dolium_catalog::{BlobKind, BlockRow, Catalog};
+use dolium_provider::Buffers;
 use tokio::sync::Semaphore;
 
 use crate::blobs::stored_blob;
 use crate::block_cache::BlockCache;
-use crate::buffers::Buffers;
 use crate::clock::now;
 use crate::packer::Packer;
 use crate::settings::Keys;

@@ -12,7 +12,6 @@ mod background;
 mod blobs;
 mod block_cache;
 mod blocking;
-mod buffers;
 mod caller;
 mod care;
 mod clock;

@@ -11,10 +11,10 @@ use dolium_block::{BlockId, Node};
 use dolium_catalog::{
     Catalog, ContainerId, Holder, ReadTx, TableDef, Val, WriteTx, journaled_tables,
 };
+use dolium_provider::Buffers;
 use tokio::sync::Semaphore;
 
 use crate::block_cache::BlockCache;
-use crate::buffers::Buffers;
 use crate::lane::{Lane, read_permits};
 use crate::packer::Packer;
 use crate::place::Place;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use dolium_array::MemberId;
 use dolium_catalog::{BlobKind, BlobRow, BlobState, Catalog, Committed, ReadTx, WriteTx};
+use dolium_provider::Buffers;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::blobs::stored_blob;
 use crate::block_cache::BlockCache;
-use crate::buffers::Buffers;
 use crate::care::Suspected;
 use crate::journal::Journal;
 use crate::lane::{Lane, read_permits};

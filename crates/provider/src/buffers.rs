@@ -1,32 +1,34 @@
-//! Buffers of large blocks that are being read, used again and again.
+//! Buffers for long reads, used again and again.
 //!
-//! A block is read into one piece of memory, opened there and sent from there. Given back to the allocator, that memory
-//! goes back to the system as soon as a read holds more for a moment, as one of a degraded blob does, and has to be
-//! mapped and cleared for the next block: a sixth of what such a read costs.
+//! Who reads megabytes at a time needs as much memory again and again. The allocator gives it back to the system
+//! whenever a reader holds more for a moment, as one of a degraded blob does, and it has to be mapped and cleared for
+//! the next read: a sixth of what such a read costs.
 //!
-//! Promises: idle buffers hold `IDLE_BYTES_MAX` over all readers, and none is lent for a block that would leave half of
+//! Promises: idle buffers hold no more than `IDLE_BYTES_MAX`, and none is lent for bytes that would leave half of
 //! it empty, so that what a reader or a cache keeps is no more than twice what it counts.
 //! Does not: clear them: each is filled up to its length before anybody reads it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use dolium_block::MAX_BLOCK_LEN;
-use parking_lot::Mutex;
 
-/// Shorter blocks are the allocator's.
+/// Shorter reads are the allocator's.
 const LEN_MIN: usize = 1 << 20;
-/// What idle buffers hold: those of a client that reads one block while the next is sent, and of a few others.
-const IDLE_BYTES_MAX: usize = 4 * (MAX_BLOCK_LEN + (4 << 10));
+/// What idle buffers hold: four blocks of 4 MiB with what belongs to them.
+const IDLE_BYTES_MAX: usize = 17 << 20;
 
-/// The idle buffers. Clones share them.
+/// Idle buffers. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
+pub struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Buffers {
+    fn idle(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// An empty buffer for so many bytes.
-    pub(crate) fn take(&self, len: usize) -> Vec<u8> {
-        let mut idle = self.0.lock();
+    pub fn take(&self, len: usize) -> Vec<u8> {
+        let mut idle = self.idle();
         let fits = |buffer: &Vec<u8>| (len..=len.saturating_mul(2)).contains(&buffer.capacity());
         match idle.iter().rposition(fits).filter(|_| len >= LEN_MIN) {
             Some(at) => idle.swap_remove(at),
@@ -38,7 +40,7 @@ impl Buffers {
     }
 
     /// Bytes that lie in a buffer, which comes back when nobody holds them any more.
-    pub(crate) fn lend(&self, bytes: Bytes) -> Bytes {
+    pub fn lend(&self, bytes: Bytes) -> Bytes {
         if bytes.len() < LEN_MIN {
             return bytes;
         }
@@ -49,7 +51,7 @@ impl Buffers {
     }
 
     fn give_back(&self, buffer: Vec<u8>) {
-        let mut idle = self.0.lock();
+        let mut idle = self.idle();
         let held: usize = idle.iter().map(Vec::capacity).sum();
         if buffer.capacity() >= LEN_MIN && held + buffer.capacity() <= IDLE_BYTES_MAX {
             idle.push(buffer);
@@ -83,6 +85,8 @@ impl Drop for Lent {
 mod tests {
     use super::*;
 
+    const MAX_BLOCK_LEN: usize = 4 << 20;
+
     fn filled(buffers: &Buffers, len: usize) -> Bytes {
         let mut buffer = buffers.take(len);
         assert!(buffer.is_empty() && buffer.capacity() >= len);
@@ -92,7 +96,7 @@ mod tests {
     }
 
     fn idle(buffers: &Buffers) -> Vec<usize> {
-        buffers.0.lock().iter().map(Vec::capacity).collect()
+        buffers.idle().iter().map(Vec::capacity).collect()
     }
 
     #[test]
@@ -107,6 +111,12 @@ mod tests {
         let again = filled(&buffers, MAX_BLOCK_LEN - 100);
         assert_eq!(again.as_ptr(), at);
         assert_eq!(again.len(), MAX_BLOCK_LEN - 140);
+        // One that is lent from end to end, too.
+        drop(again);
+        let mut whole = buffers.take(MAX_BLOCK_LEN);
+        whole.resize(MAX_BLOCK_LEN, 7);
+        drop(buffers.lend(whole.into()));
+        assert_eq!(filled(&buffers, MAX_BLOCK_LEN).as_ptr(), at);
     }
 
     #[test]
