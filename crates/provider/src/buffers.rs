@@ -4,24 +4,32 @@
 //! whenever a reader holds more for a moment, as one of a degraded blob does, and it has to be mapped and cleared for
 //! the next read: a sixth of what such a read costs.
 //!
-//! Promises: idle buffers hold no more than `IDLE_BYTES_MAX`, and none is lent for bytes that would leave half of
-//! it empty, so that what a reader or a cache keeps is no more than twice what it counts.
+//! Promises: the idle buffers of a process hold no more than `IDLE_BYTES_MAX`, and none is lent for bytes that would
+//! leave a third of it empty, so that what a reader or a cache keeps is no more than half as much again as it counts.
 //! Does not: clear them: each is filled up to its length before anybody reads it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
 /// Shorter reads are the allocator's.
 const LEN_MIN: usize = 1 << 20;
-/// What idle buffers hold: four blocks of 4 MiB with what belongs to them.
-const IDLE_BYTES_MAX: usize = 17 << 20;
+/// What idle buffers hold: three blocks of 4 MiB with what belongs to them.
+const IDLE_BYTES_MAX: usize = 13 << 20;
+
+/// The buffers of the process.
+static SHARED: LazyLock<Buffers> = LazyLock::new(Buffers::default);
 
 /// Idle buffers. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Buffers {
+    /// Those that all readers of the process share.
+    pub fn shared() -> Self {
+        SHARED.clone()
+    }
+
     fn idle(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -29,7 +37,8 @@ impl Buffers {
     /// An empty buffer for so many bytes.
     pub fn take(&self, len: usize) -> Vec<u8> {
         let mut idle = self.idle();
-        let fits = |buffer: &Vec<u8>| (len..=len.saturating_mul(2)).contains(&buffer.capacity());
+        let fits =
+            |buffer: &Vec<u8>| (len..=len.saturating_add(len / 2)).contains(&buffer.capacity());
         match idle.iter().rposition(fits).filter(|_| len >= LEN_MIN) {
             Some(at) => idle.swap_remove(at),
             None => {
@@ -124,12 +133,12 @@ mod tests {
         let buffers = Buffers::default();
         let many: Vec<Bytes> = (0..9).map(|_| filled(&buffers, MAX_BLOCK_LEN)).collect();
         drop(many);
-        assert_eq!(idle(&buffers).len(), 4);
-        let short = filled(&buffers, MAX_BLOCK_LEN / 2 - 1);
-        assert_eq!(idle(&buffers).len(), 4);
+        assert_eq!(idle(&buffers).len(), 3);
+        let short = filled(&buffers, MAX_BLOCK_LEN * 2 / 3 - 1);
+        assert_eq!(idle(&buffers).len(), 3);
         drop(short);
-        assert_eq!(idle(&buffers).len(), 4);
+        assert_eq!(idle(&buffers).len(), 3);
         drop(filled(&buffers, LEN_MIN - 1));
-        assert_eq!(idle(&buffers).len(), 4);
+        assert_eq!(idle(&buffers).len(), 3);
     }
 }

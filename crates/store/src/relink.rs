@@ -54,7 +54,7 @@ impl Relinker {
             keys: keys.clone(),
             read_ahead_permits: Arc::new(Semaphore::new(0)),
             read_permits: read_permits(),
-            buffers: Buffers::default(),
+            buffers: Buffers::shared(),
             block_cache: Arc::new(BlockCache::new(0)),
         };
         let lanes = arrays

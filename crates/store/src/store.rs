@@ -70,7 +70,7 @@ impl Store {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let leases = Leases::new(catalog.clone(), tasks.clone(), stop.clone());
         let peers = Peers::join(&catalog, &underway).await?;
-        let buffers = Buffers::default();
+        let buffers = Buffers::shared();
         let block_cache = Arc::new(BlockCache::new(settings.block_cache_bytes_max));
         let journal_array = default.clone();
         let named = arrays

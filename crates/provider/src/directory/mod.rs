@@ -18,7 +18,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -30,9 +30,6 @@ use crate::{
 
 /// The directory for unfinished blobs, hidden from listings because no name starts with a dot.
 const TEMP_DIR: &str = ".tmp";
-
-/// What long reads of all directories go into.
-static BUFFERS: LazyLock<Buffers> = LazyLock::new(Buffers::default);
 
 /// A provider that keeps each blob as a file.
 #[derive(Debug)]
@@ -144,10 +141,11 @@ impl Root {
         if range.start > 0 {
             file.seek(SeekFrom::Start(range.start)).map_err(failed)?;
         }
-        let mut bytes = BUFFERS.take(len as usize);
+        let buffers = Buffers::shared();
+        let mut bytes = buffers.take(len as usize);
         file.take(len).read_to_end(&mut bytes).map_err(failed)?;
         if bytes.len() as u64 == len {
-            Ok(BUFFERS.lend(bytes.into()))
+            Ok(buffers.lend(bytes.into()))
         } else {
             Err(invalid())
         }
