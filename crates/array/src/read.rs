@@ -238,13 +238,13 @@ impl Reading {
             async move { (other, fetch.await) }
         };
         running.extend(candidates.by_ref().take(enough).map(fetch));
-        let mut good = Vec::with_capacity(enough);
-        while good.len() < enough {
+        let mut others = Vec::with_capacity(enough);
+        while others.len() < enough {
             let patience = self.patience(chunks);
             tokio::select! {
                 next = running.next() => match next {
                     None => return Err(self.lost(&faults)),
-                    Some((other, Ok(column))) => good.push((other, column)),
+                    Some((other, Ok(column))) => others.push((other, column)),
                     Some((_, Err(fault))) => {
                         faults.push(fault);
                         running.extend(candidates.next().map(fetch));
@@ -256,7 +256,6 @@ impl Reading {
                 }
             }
         }
-        let others = good;
         Ok(Piece::Missing { index, others })
     }
 

@@ -35,8 +35,6 @@ pub(crate) struct Lane {
     pub(crate) read_ahead_permits: Arc<Semaphore>,
     /// Sealed bytes that may be on their way out: read, but not opened yet.
     pub(crate) read_permits: Arc<Semaphore>,
-    /// What large blocks are read into.
-    pub(crate) buffers: Buffers,
     /// Opened blocks for the next reader.
     pub(crate) block_cache: Arc<BlockCache>,
 }
@@ -122,12 +120,13 @@ impl Lane {
             .min(READ_BYTES_MAX as u32);
         let _room = self.read_permits.acquire_many(wanted).await.map_err(shut)?;
         let range = start..start + row.sealed_len as u64;
-        let mut sealed = self.buffers.take(wanted as usize);
+        let buffers = Buffers::shared();
+        let mut sealed = buffers.take(wanted as usize);
         // The seal is the check, so the shards' own checksums need not be computed.
         let read = array.read_unverified(blob, range.clone(), &mut sealed);
         read.await?;
         match self.open(row, sealed).await {
-            Ok(content) => Ok(self.buffers.lend(content)),
+            Ok(content) => Ok(buffers.lend(content)),
             // Somebody lied, or a disk rots: this read finds out who, and does without.
             Err(_) => self.open(row, array.read(blob, range).await?.into()).await,
         }

@@ -11,7 +11,6 @@ use dolium_block::{BlockId, Node};
 use dolium_catalog::{
     Catalog, ContainerId, Holder, ReadTx, TableDef, Val, WriteTx, journaled_tables,
 };
-use dolium_provider::Buffers;
 use tokio::sync::Semaphore;
 
 use crate::block_cache::BlockCache;
@@ -54,7 +53,6 @@ impl Relinker {
             keys: keys.clone(),
             read_ahead_permits: Arc::new(Semaphore::new(0)),
             read_permits: read_permits(),
-            buffers: Buffers::shared(),
             block_cache: Arc::new(BlockCache::new(0)),
         };
         let lanes = arrays

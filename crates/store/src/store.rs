@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use dolium_array::MemberId;
 use dolium_catalog::{BlobKind, BlobRow, BlobState, Catalog, Committed, ReadTx, WriteTx};
-use dolium_provider::Buffers;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -70,7 +69,6 @@ impl Store {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let leases = Leases::new(catalog.clone(), tasks.clone(), stop.clone());
         let peers = Peers::join(&catalog, &underway).await?;
-        let buffers = Buffers::shared();
         let block_cache = Arc::new(BlockCache::new(settings.block_cache_bytes_max));
         let journal_array = default.clone();
         let named = arrays
@@ -94,7 +92,6 @@ impl Store {
                 keys: keys.clone(),
                 read_ahead_permits: read_ahead_permits.clone(),
                 read_permits: read_permits.clone(),
-                buffers: buffers.clone(),
                 block_cache: block_cache.clone(),
             };
             (array.name().to_owned(), lane)

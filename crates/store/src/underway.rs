@@ -99,4 +99,29 @@ mod tests {
         drop(second);
         assert_eq!(underway.spare(i64::MAX), i64::MAX);
     }
+
+    #[tokio::test]
+    async fn what_a_transaction_at_work_stamps_is_spared_until_it_is_committed() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("catalog.sqlite");
+        let catalog = dolium_catalog::Catalog::open_sqlite(file, Default::default()).unwrap();
+        let underway = Underway::beside(catalog.writing());
+        let (beside, before) = (underway.clone(), now().0);
+        let op = catalog.write(move |_| {
+            let spared = beside.spare(i64::MAX);
+            Ok::<_, dolium_catalog::Error>((spared, beside.begin(), now().0))
+        });
+        let (spared, ongoing, stamp) = op.await.unwrap().value;
+        assert!(
+            (before..=stamp).contains(&spared),
+            "{before} {spared} {stamp}"
+        );
+        assert_eq!(
+            underway.spare(i64::MAX),
+            spared,
+            "a reader counts from then too"
+        );
+        drop(ongoing);
+        assert_eq!(underway.spare(i64::MAX), i64::MAX);
+    }
 }

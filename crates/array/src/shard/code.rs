@@ -88,20 +88,13 @@ impl Code {
             return Ok(vec![copy; wanted.len()]);
         };
         let sources = &sources[..sources.len().min(code.data())];
-        let from: Vec<usize> = sources
-            .iter()
-            .map(|(index, _)| usize::from(*index))
-            .collect();
-        let to: Vec<usize> = wanted.iter().map(|&index| usize::from(index)).collect();
-        let rows = code.rebuild(&from, &to).map_err(|error| failed(&error))?;
+        let rows = rows(code, wanted, sources)?;
         let inputs: Vec<&Column> = sources.iter().map(|(_, column)| column).collect();
         columns(&inputs, wanted.len(), |inputs, outputs| {
             rows.apply(inputs, outputs)
         })
     }
-}
 
-impl Code {
     /// Puts the bytes of the shard `wanted` behind what `into` holds, from those of `k` others over the same range.
     pub(crate) fn rebuild_into(
         &self,
@@ -115,12 +108,7 @@ impl Code {
             return Ok(());
         };
         let sources = &sources[..sources.len().min(code.data())];
-        let from: Vec<usize> = sources
-            .iter()
-            .map(|(index, _)| usize::from(*index))
-            .collect();
-        let rows = code.rebuild(&from, &[usize::from(wanted)]);
-        let rows = rows.map_err(|error| failed(&error))?;
+        let rows = rows(code, &[wanted], sources)?;
         let chunks = sources.first().map_or(0, |(_, column)| column.len());
         for chunk in 0..chunks {
             let inputs: Vec<&[u8]> = sources
@@ -135,6 +123,18 @@ impl Code {
         }
         Ok(())
     }
+}
+
+/// How shards are computed from these.
+fn rows(
+    code: &dolium_erasure::Code,
+    wanted: &[u8],
+    sources: &[(u8, Column)],
+) -> Result<dolium_erasure::Rows> {
+    let from = sources.iter().map(|(index, _)| usize::from(*index));
+    let from: Vec<usize> = from.collect();
+    let to: Vec<usize> = wanted.iter().map(|&index| usize::from(index)).collect();
+    code.rebuild(&from, &to).map_err(|error| failed(&error))
 }
 
 /// Computes so many columns from others, chunk by chunk. Each lies in one piece of memory as long as it is, which

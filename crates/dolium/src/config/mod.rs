@@ -15,6 +15,7 @@ mod secret;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use dolium_s3::Etags;
 use dolium_store::Durability;
 use serde::Deserialize;
 use toml::Spanned;
@@ -106,7 +107,8 @@ pub(crate) struct S3 {
     /// Domains below which the first label is the bucket.
     pub(crate) domains: Vec<String>,
     pub(crate) region: String,
-    pub(crate) etag: Etag,
+    /// What ETags of objects that are uploaded are.
+    pub(crate) etag: Etags,
     /// Whether requests may be signed with version 2.
     pub(crate) sigv2: bool,
     /// Whether policies of browser forms may be signed with version 2.
@@ -117,23 +119,12 @@ pub(crate) struct S3 {
     pub(crate) access_log_seconds: u64,
 }
 
-/// What ETags of objects that are uploaded over S3 are.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Etag {
-    /// The MD5 of their bytes.
-    #[default]
-    Md5,
-    /// A tag that says nothing of their bytes and costs nothing.
-    Opaque,
-}
-
 impl Default for S3 {
     fn default() -> Self {
         Self {
             domains: Vec::new(),
             region: "us-east-1".to_owned(),
-            etag: Etag::default(),
+            etag: Etags::default(),
             sigv2: false,
             post_sigv2: true,
             website_domains: Vec::new(),

@@ -13,7 +13,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use dolium_s3::{Etags, S3Settings, service};
+use dolium_s3::{S3Settings, service};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,7 +24,7 @@ pub(crate) use listener::Limits;
 
 use crate::admin;
 use crate::compose::Components;
-use crate::config::{Config, Etag};
+use crate::config::Config;
 use crate::roster::Roster;
 use crate::telemetry;
 
@@ -102,10 +102,7 @@ pub(crate) async fn run(
         identity: components.identity.clone(),
         domains: config.s3.domains.clone(),
         region: config.s3.region.clone(),
-        etags: match config.s3.etag {
-            Etag::Md5 => Etags::Md5,
-            Etag::Opaque => Etags::Opaque,
-        },
+        etags: config.s3.etag,
         notify_targets: notifier.targets(),
         sigv2: config.s3.sigv2,
         post_sigv2: config.s3.post_sigv2,

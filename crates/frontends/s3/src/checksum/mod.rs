@@ -143,7 +143,8 @@ enum Claim {
 }
 
 /// What the ETag of a body that is stored as it came says of its bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Etags {
     /// It is their MD5, as on AWS: about a third of what a large upload costs.
     #[default]
